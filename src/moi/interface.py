@@ -1,0 +1,289 @@
+"""Alone, apart, together: what each side of a model chooses, and what it costs that they do not choose as one.
+
+Works on any :class:`~moi.model.MiniModel`. A side's *best reply* moves its own levers, for its own measure, with
+all other values as they stand. *Apart* is what best replies in turn lead to; *together* moves every lever for the
+firm's measure; the *integration gap* is the difference in the firm's measure, positive when integration pays.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from moi.model import InputError, Judge, MiniModel, NoComparison, Parameter
+
+Ended = Literal["settled", "at a limit", "in a cycle", "stopped"]
+
+MOST_ROUNDS = 200
+GRID_POINTS = 121  # of one continuous lever searched alone
+GRID_POINTS_TOGETHER = 2_000  # of all continuous levers, where several are searched at once
+SAME = 1e-9  # two measures or two lever positions closer than this, relatively, are the same
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The answers to the five questions of a model.
+
+    ``apart`` holds one model, or every model of the cycle where the replies end in one; ``ended`` says which, and
+    ``at_limit`` names the levers that stand at an end of their range. ``gap`` is in the unit of the firm's measure.
+    """
+
+    marketing: MiniModel
+    operations: MiniModel
+    apart: tuple[MiniModel, ...]
+    together: MiniModel
+    ended: Ended
+    at_limit: tuple[str, ...]
+    gap: float
+
+    def apart_measures(self) -> dict[str, float | None]:
+        """The measures of *apart*: their mean over the states where there is a cycle."""
+        outcomes = [model.outcome() for model in self.apart]
+        return {name: _mean([o.measures[name] for o in outcomes]) for name in outcomes[0].measures}
+
+    def how_it_ended(self) -> str:
+        """How the replies in turn came to an end, in a sentence."""
+        first = self.apart[0]
+        if self.ended == "in a cycle":
+            return f"The replies never settle: they go round a cycle of {len(self.apart)} states."
+        if self.ended == "stopped":
+            return f"The replies had not settled after {MOST_ROUNDS} rounds, where the search stopped."
+        if self.ended == "at a limit":
+            names = " and ".join(first.parameters[name].label.lower() for name in self.at_limit)
+            return f"The replies end at a limit of a lever: {names}."
+        return "The replies settle where neither side gains by moving."
+
+
+def compare(model: MiniModel, levers: Sequence[str] | None = None) -> Comparison:
+    """Answer the five questions from the values of ``model`` as they stand.
+
+    ``levers`` names the levers that move; by default those that the model marks as deciding. Raises
+    :class:`~moi.model.InputError` for a name that is no lever and :class:`~moi.model.NoComparison` where a measure
+    that a side is judged by does not exist at these values.
+    """
+    moving = _moving(model, levers)
+    states, ended = _replies_in_turn(model, moving)
+    together = choose(model, "firm", levers)
+    at_limit = () if len(states) > 1 else tuple(name for name in moving if _at_limit(states[0], name))
+    if ended == "settled" and at_limit:
+        ended = "at a limit"
+    apart_value = _mean([_judged(state, "firm") for state in states])
+    together_value = _judged(together, "firm")
+    if apart_value is None or together_value is None:
+        raise NoComparison(f"{model.name}: {model.goal('firm').label.lower()} does not exist where the sides end up.")
+    sign = 1 if model.goal("firm").better == "more" else -1
+    return Comparison(
+        marketing=choose(model, "marketing", levers),
+        operations=choose(model, "operations", levers),
+        apart=states,
+        together=together,
+        ended=ended,
+        at_limit=at_limit,
+        gap=sign * (together_value - apart_value),
+    )
+
+
+def choose(model: MiniModel, judge: Judge, levers: Sequence[str] | None = None) -> MiniModel:
+    """The model with the levers where ``judge`` would put them for its own measure, the other values as they stand.
+
+    Without ``levers``, a side moves its own deciding levers and the firm moves all of them. Levers that are named
+    move whoever's they are. Points with problems are passed over; of equal points the one closest to the present
+    stays.
+    """
+    if levers is None:
+        sides = {"marketing": ("marketing",), "operations": ("operations",), "firm": ("marketing", "operations", "joint")}
+        moving = model.levers(*sides[judge])
+    else:
+        moving = _moving(model, levers)
+    return _best(model, judge, moving)
+
+
+def _moving(model: MiniModel, levers: Sequence[str] | None) -> tuple[str, ...]:
+    if levers is None:
+        return model.levers("marketing", "operations", "joint")
+    allowed = model.levers("marketing", "operations", "joint", all_of_them=True)
+    for name in levers:
+        if name not in allowed:
+            raise InputError("levers", name, ", ".join(allowed), f"{name!r} is no lever of {model.name}; its levers are {', '.join(allowed)}.")
+    return tuple(dict.fromkeys(levers))
+
+
+def _replies_in_turn(model: MiniModel, moving: Sequence[str]) -> tuple[tuple[MiniModel, ...], Ended]:
+    """Marketing first, then operations, until neither moves; a state met before closes a cycle."""
+    by_side = {side: [n for n in moving if model.parameters[n].side == side] for side in ("marketing", "operations")}
+    seen = [model]
+    for _ in range(MOST_ROUNDS):
+        model = seen[-1]
+        for side in ("marketing", "operations"):
+            model = _best(model, side, by_side[side])  # type: ignore[arg-type]
+        if _same_place(model, seen[-1], moving):
+            return (model,), "settled"
+        for position, earlier in enumerate(seen[:-1]):
+            if _same_place(model, earlier, moving):
+                return tuple(seen[position:]), "in a cycle"
+        seen.append(model)
+    return (seen[-1],), "stopped"
+
+
+def _best(model: MiniModel, judge: Judge, moving: Sequence[str]) -> MiniModel:
+    if not moving:
+        return model
+    present = _judged(model, judge)
+    known = model.best_levers(judge, moving)
+    if known is not None:
+        found = model.but(**known)
+        # Of equal values the present stays.
+        return model if present is not None and not model.outcome().problems and _same(_judged(found, judge), present) else found
+    continuous = [name for name in moving if model.parameters[name].kind == "number"]
+    discrete = [name for name in moving if name not in continuous]
+    best = _Best(model, judge, moving)
+    for settings in itertools.product(*(_values_of(model, name) for name in discrete)):
+        best.search(dict(zip(discrete, settings, strict=True)), continuous)
+    if best.model is None:
+        raise NoComparison(best.why())
+    return best.model
+
+
+class _Best:
+    """The best admissible point met so far, for one judge."""
+
+    def __init__(self, present: MiniModel, judge: Judge, moving: Sequence[str]) -> None:
+        self.present, self.judge, self.moving = present, judge, moving
+        self.sign = 1 if present.goal(judge).better == "more" else -1
+        self.model: MiniModel | None = None
+        self.score = -math.inf
+        self.problem = ""
+        self.try_point({})
+
+    def try_point(self, changes: dict[str, Any]) -> float:
+        """The score at the present values with ``changes``; minus infinity where a point is not admissible."""
+        try:
+            model = self.present.but(**changes)
+            outcome = model.outcome()
+        except InputError:
+            return -math.inf
+        value = outcome.measures[self.present.goal(self.judge).name]
+        if value is None or outcome.problems:
+            self.problem = outcome.problems[0] if outcome.problems else self.problem
+            return -math.inf
+        score = self.sign * value
+        if self.model is None or self._beats(model, score):
+            self.model, self.score = model, score
+        return score
+
+    def _beats(self, model: MiniModel, score: float) -> bool:
+        assert self.model is not None
+        if not _same(score, self.score):
+            return score > self.score
+        return _distance(model, self.present, self.moving) < _distance(self.model, self.present, self.moving)
+
+    def search(self, fixed: dict[str, Any], continuous: Sequence[str]) -> None:
+        """Search the continuous levers with the others ``fixed``: a grid, then each good cell more finely."""
+        here = self.present.but(**fixed) if fixed else self.present
+        if not continuous:
+            self.try_point(fixed)
+            return
+        points = GRID_POINTS if len(continuous) == 1 else int(GRID_POINTS_TOGETHER ** (1 / len(continuous)))
+        axes = [_grid(here, name, points) for name in continuous]
+        scored = [
+            (self.try_point(fixed | dict(zip(continuous, point, strict=True))), point) for point in itertools.product(*axes)
+        ]
+        scored.sort(key=lambda pair: -pair[0])
+        for score, point in scored[:3]:
+            if score > -math.inf:
+                self._refine(fixed, continuous, list(point), axes)
+
+    def _refine(self, fixed: dict[str, Any], names: Sequence[str], point: list[float], axes: list[list[float]]) -> None:
+        """Golden-section search along each lever in turn, within one grid cell, until no lever moves."""
+        steps = [(axis[-1] - axis[0]) / max(len(axis) - 1, 1) for axis in axes]
+        for _ in range(60):
+            before = list(point)
+            for i, name in enumerate(names):
+                low, high = max(axes[i][0], point[i] - steps[i]), min(axes[i][-1], point[i] + steps[i])
+                point[i] = _golden(lambda x, i=i: self.try_point(fixed | dict(zip(names, [*point[:i], x, *point[i + 1 :]], strict=True))), low, high)  # type: ignore[misc]
+            if len(names) == 1 or all(abs(a - b) <= 1e-10 * (1 + abs(a)) for a, b in zip(point, before, strict=True)):
+                return
+
+    def why(self) -> str:
+        goal = self.present.goal(self.judge)
+        if self.problem:
+            return f"{self.present.name}: every setting that {self.judge} could choose has a problem, such as: {self.problem}"
+        return f"{self.present.name}: {goal.label.lower()} does not exist at these values, so the sides cannot be compared."
+
+
+def _golden(score: Any, low: float, high: float) -> float:
+    ratio = (math.sqrt(5) - 1) / 2
+    a, b = high - ratio * (high - low), low + ratio * (high - low)
+    at_a, at_b = score(a), score(b)
+    while high - low > 1e-11 * (1 + abs(low) + abs(high)):
+        if at_a >= at_b:
+            high, b, at_b = b, a, at_a
+            a = high - ratio * (high - low)
+            at_a = score(a)
+        else:
+            low, a, at_a = a, b, at_b
+            b = low + ratio * (high - low)
+            at_b = score(b)
+    return (low + high) / 2
+
+
+def _grid(model: MiniModel, name: str, points: int) -> list[float]:
+    low, high = model.parameters[name].search_limits(model)
+    return [low + (high - low) * i / (points - 1) for i in range(points)]
+
+
+def _values_of(model: MiniModel, name: str) -> Iterator[Any] | Sequence[Any]:
+    parameter = model.parameters[name]
+    if parameter.kind == "choice":
+        return parameter.choices
+    if parameter.kind == "flag":
+        return (False, True)
+    low, high = parameter.search_limits(model)
+    return range(math.ceil(low), math.floor(high) + 1)
+
+
+def _judged(model: MiniModel, judge: Judge) -> float | None:
+    return model.outcome().measures[model.goal(judge).name]
+
+
+def _same(a: float | None, b: float | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def _span(model: MiniModel, parameter: Parameter) -> float:
+    low, high = parameter.search_limits(model)
+    return max(high - low, 1e-12)
+
+
+def _distance(a: MiniModel, b: MiniModel, names: Sequence[str]) -> float:
+    """How far apart two settings are, each lever measured in its own range; a changed choice counts as a whole range."""
+    total = 0.0
+    for name in names:
+        parameter, x, y = b.parameters[name], getattr(a, name), getattr(b, name)
+        if parameter.kind in ("number", "whole"):
+            total += abs(x - y) / _span(b, parameter)
+        else:
+            total += float(x != y)
+    return total
+
+
+def _same_place(a: MiniModel, b: MiniModel, names: Sequence[str]) -> bool:
+    return _distance(a, b, names) <= SAME
+
+
+def _at_limit(model: MiniModel, name: str) -> bool:
+    parameter = model.parameters[name]
+    if parameter.kind not in ("number", "whole"):
+        return False
+    low, high = parameter.search_limits(model)
+    return min(abs(getattr(model, name) - low), abs(getattr(model, name) - high)) <= SAME * _span(model, parameter)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if len(known) == len(values) else None
