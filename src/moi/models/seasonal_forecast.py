@@ -304,10 +304,10 @@ class SeasonalForecast(
         above = sum(a > f for a, f in zip(actual, used, strict=False))
         change = self._multiplier() - 1
         moved = "as the method gives it" if abs(change) < 5e-4 else f"{abs(change):.1%} {'above' if change > 0 else 'below'} the method's"
+        lost, leftover, both = (pounds(measures[goal.name] or 0.0) for goal in self.measures[:3])
         return (
             f"The forecast used is {moved}. Of the {len(actual)} periods kept back, {above} sold more than forecast and "
-            f"{len(actual) - above} did not: lost sales cost {pounds(measures["lost_sales_cost"] or 0.0)}, leftovers "
-            f"{pounds(measures["leftover_cost_total"] or 0.0)}, together {pounds(measures["mismatch_cost"] or 0.0)}."
+            f"{len(actual) - above} did not: lost sales cost {lost}, leftovers {leftover}, together {both}."
         )
 
 
