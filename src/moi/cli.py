@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from moi import interface, models
 from moi.model import InputError, Measure, MiniModel, NoComparison
@@ -17,6 +17,13 @@ JUDGES = ("marketing", "operations", "firm")
 
 class Refused(ValueError):
     """What was asked cannot be done; ``str(error)`` is one line for the reader."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that answers a wrong command in one line, as everything else here is answered."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"moi: {' '.join(message.split())} (moi --help says more)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="moi", description="Mini-models of the marketing–operations interface.")
+    parser = Parser(prog="moi", description="Mini-models of the marketing–operations interface.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="the models, a line each")
@@ -148,7 +155,7 @@ def _values_from(where: str, model: type[MiniModel]) -> dict[str, Any]:
         values = json.loads(text)
     except OSError as error:
         raise Refused(f"--values: {where} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f"--values: {where} does not hold JSON: {error}.") from error
     if not isinstance(values, dict):
         raise Refused(f"--values takes a JSON object, such as {{{json.dumps(next(iter(model.parameters)))}: …}}; got {text.strip()[:40]!r}.")
@@ -158,7 +165,7 @@ def _values_from(where: str, model: type[MiniModel]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

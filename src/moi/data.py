@@ -87,8 +87,9 @@ def load(name: str) -> pandas.DataFrame:
     """
     import pandas
 
+    fields = _resource(name)["schema"]["fields"]
     frame = pandas.DataFrame(dict(_columns(name)))
-    for field in _resource(name)["schema"]["fields"]:
+    for field in fields:
         if field["type"] in ("date", "yearmonth"):
             frame[field["name"]] = pandas.to_datetime(frame[field["name"]])
     return frame
@@ -102,8 +103,6 @@ def _number(text: str) -> float:
 
 
 def _month(text: str) -> date:
-    if len(text) != len("2020-01"):
-        raise ValueError(text)
     return date.fromisoformat(f"{text}-01")
 
 
@@ -160,12 +159,17 @@ def _columns(name: str) -> MappingProxyType[str, tuple[Any, ...]]:
     return MappingProxyType({column: tuple(values) for column, values in columns.items()})
 
 
+def folder() -> Path:
+    """The folder that holds the data files: in the wheel inside the package, in a checkout at its top."""
+    found = next((place for place in FOLDERS if (place / "datapackage.json").is_file()), None)
+    if found is None:
+        raise DataError(f"The data folder is missing: datapackage.json is in none of {', '.join(map(str, FOLDERS))}.")
+    return found
+
+
 def _text(file: str) -> str:
     """The text of one file of the data folder."""
-    folder = next((folder for folder in FOLDERS if (folder / "datapackage.json").is_file()), None)
-    if folder is None:
-        raise DataError(f"The data folder is missing: datapackage.json is in none of {', '.join(map(str, FOLDERS))}.")
     try:
-        return (folder / file).read_text(encoding="utf-8")
+        return (folder() / file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failure:
-        raise DataError(f"The data file {file} in {folder} cannot be read: {failure}") from failure
+        raise DataError(f"The data file {file} in {folder()} cannot be read: {failure}") from failure

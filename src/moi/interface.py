@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from moi.model import InputError, Judge, MiniModel, NoComparison, Parameter
+from moi.model import InputError, Judge, MiniModel, NoComparison, Parameter, Side
 
 Ended = Literal["settled", "at a limit", "in a cycle", "stopped"]
 
@@ -65,9 +65,11 @@ def compare(model: MiniModel, levers: Sequence[str] | None = None) -> Comparison
     that a side is judged by does not exist at these values.
     """
     moving = _moving(model, levers)
-    states, ended = _replies_in_turn(model, moving)
-    together = choose(model, "firm", levers)
-    at_limit = () if len(states) > 1 else tuple(name for name in moving if _at_limit(states[0], name))
+    own = {side: [n for n in moving if model.parameters[n].side == side] for side in ("marketing", "operations")}
+    states, ended = _replies_in_turn(model, own)
+    together = _best(model, "firm", moving)
+    replying = own["marketing"] + own["operations"]
+    at_limit = () if len(states) > 1 else tuple(name for name in replying if _at_limit(states[0], name))
     if ended == "settled" and at_limit:
         ended = "at a limit"
     apart_value = _mean([_judged(state, "firm") for state in states])
@@ -76,8 +78,8 @@ def compare(model: MiniModel, levers: Sequence[str] | None = None) -> Comparison
         raise NoComparison(f"{model.name}: {model.goal('firm').label.lower()} does not exist where the sides end up.")
     sign = 1 if model.goal("firm").better == "more" else -1
     return Comparison(
-        marketing=choose(model, "marketing", levers),
-        operations=choose(model, "operations", levers),
+        marketing=_best(model, "marketing", own["marketing"]),
+        operations=_best(model, "operations", own["operations"]),
         apart=states,
         together=together,
         ended=ended,
@@ -94,7 +96,7 @@ def choose(model: MiniModel, judge: Judge, levers: Sequence[str] | None = None) 
     stays.
     """
     if levers is None:
-        sides = {"marketing": ("marketing",), "operations": ("operations",), "firm": ("marketing", "operations", "joint")}
+        sides: dict[Judge, tuple[Side, ...]] = {"marketing": ("marketing",), "operations": ("operations",), "firm": ("marketing", "operations", "joint")}
         moving = model.levers(*sides[judge])
     else:
         moving = _moving(model, levers)
@@ -111,21 +113,22 @@ def _moving(model: MiniModel, levers: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(levers))
 
 
-def _replies_in_turn(model: MiniModel, moving: Sequence[str]) -> tuple[tuple[MiniModel, ...], Ended]:
-    """Marketing first, then operations, until neither moves; a state met before closes a cycle."""
-    by_side = {side: [n for n in moving if model.parameters[n].side == side] for side in ("marketing", "operations")}
-    seen = [model]
+def _replies_in_turn(
+    model: MiniModel, own: Mapping[str, Sequence[str]]
+) -> tuple[tuple[MiniModel, ...], Ended]:
+    """Marketing first, then operations, until neither moves; a state met before, at the same turn, closes a cycle."""
+    moving = [name for levers in own.values() for name in levers]
+    states = [model]  # the start, then one after each reply
     for _ in range(MOST_ROUNDS):
-        model = seen[-1]
         for side in ("marketing", "operations"):
-            model = _best(model, side, by_side[side])  # type: ignore[arg-type]
-        if _same_place(model, seen[-1], moving):
-            return (model,), "settled"
-        for position, earlier in enumerate(seen[:-1]):
-            if _same_place(model, earlier, moving):
-                return tuple(seen[position:]), "in a cycle"
-        seen.append(model)
-    return (seen[-1],), "stopped"
+            states.append(_best(states[-1], side, own[side]))  # type: ignore[arg-type]
+        if _same_place(states[-1], states[-3], moving):
+            return (states[-1],), "settled"
+        for position in range(0, len(states) - 3, 2):
+            if _same_place(states[-1], states[position], moving):
+                replies = itertools.pairwise(states[position:])
+                return tuple(new for old, new in replies if not _same_place(new, old, moving)), "in a cycle"
+    return (states[-1],), "stopped"
 
 
 def _best(model: MiniModel, judge: Judge, moving: Sequence[str]) -> MiniModel:
@@ -133,10 +136,10 @@ def _best(model: MiniModel, judge: Judge, moving: Sequence[str]) -> MiniModel:
         return model
     present = _judged(model, judge)
     known = model.best_levers(judge, moving)
-    if known is not None:
-        found = model.but(**known)
+    found = None if known is None else model.but(**known)
+    if found is not None and not found.outcome().problems:
         # Of equal values the present stays.
-        return model if present is not None and not model.outcome().problems and _same(_judged(found, judge), present) else found
+        return model if not model.outcome().problems and _same(_judged(found, judge), present) else found
     continuous = [name for name in moving if model.parameters[name].kind == "number"]
     discrete = [name for name in moving if name not in continuous]
     best = _Best(model, judge, moving)

@@ -118,9 +118,9 @@ class Parameter:
         if value is None and self.optional:
             return None
         if self.words is not None and isinstance(value, str) and value in self.words():
-            return value
+            return str(value)
         if self.kind == "choice":
-            plain: Any = value if isinstance(value, str) and value in self.choices else None
+            plain: Any = str(value) if isinstance(value, str) and value in self.choices else None
         elif self.kind == "flag":
             plain = value if isinstance(value, bool) else None
         elif self.kind == "numbers":
@@ -142,7 +142,10 @@ class Parameter:
     def _checked_list(self, value: object, model: MiniModel) -> tuple[float, ...] | None:
         if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
             return None
-        items = tuple(value)
+        try:
+            items = tuple(value)
+        except TypeError:  # an array without dimensions
+            return None
         if not self.shortest <= len(items) <= LONGEST:
             raise InputError(self.name, value, self.allowed(model), f"{self.name} must be {self.allowed(model)}; "
                              f"got a list of {len(items)}.")
@@ -299,6 +302,7 @@ class MiniModel:
             f.name: Parameter(name=f.name, **f.metadata["parameter"]) for f in dataclasses.fields(cls)  # type: ignore[arg-type]
         }
         cls.outcome = _in_the_readers_words(cls.outcome)  # type: ignore[method-assign]
+        cls.best_levers = _in_the_readers_words(cls.best_levers)  # type: ignore[method-assign]
 
     def __init__(self, **values: Any) -> None:
         raise TypeError("a mini-model is made by subclassing MiniModel")
@@ -362,13 +366,13 @@ class MiniModel:
         return tuple(p.name for p in cls.parameters.values() if p.side in sides and (p.decides or all_of_them))
 
 
-def _in_the_readers_words(outcome: Callable[[Any], Outcome]) -> Callable[[Any], Outcome]:
+def _in_the_readers_words(compute: Callable[..., Any]) -> Callable[..., Any]:
     """Turn an arithmetic failure at extreme values into a sentence that names the extreme value."""
 
-    @functools.wraps(outcome)
-    def guarded(self: MiniModel) -> Outcome:
+    @functools.wraps(compute)
+    def guarded(self: MiniModel, *given: Any) -> Any:
         try:
-            return outcome(self)
+            return compute(self, *given)
         except ArithmeticError as failure:
             extreme = max(
                 (p for p in self.parameters.values() if p.kind in ("number", "whole")),
@@ -408,7 +412,10 @@ def _plain_number(value: object) -> float | int | None:
         return None
     if isinstance(value, numbers.Integral):
         return int(value)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
     return number if math.isfinite(number) else None
 
 
@@ -418,10 +425,13 @@ def _one_of(names: Iterable[str]) -> str:
 
 def _plain(number: float) -> str:
     """A bound as a reader would write it: 60, 0.05, 1 000 000 000 000."""
-    return written(number) if number == int(number) else f"{number:.6g}"
+    return written(number) if number == int(number) else str(number)
 
 
 def _shown(value: object, longest: int = 60) -> str:
     """A value as the reader gave it, shortened where it is long."""
-    text = f"{value:.6g}" if isinstance(value, float) else repr(value)
+    try:
+        text = " ".join((str(value) if isinstance(value, numbers.Number) else repr(value)).split())
+    except ValueError:  # Python writes no whole number of more than a few thousand digits
+        return "a number too long to write"
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -14,7 +14,9 @@ COLOURS = {side: f"var(--moi-{side})" for side in ("marketing", "operations", "f
 CONFIG: dict[str, Any] = {
     "aria": False,  # the figure as a whole carries the text alternative
     "background": None,
-    "font": "inherit",
+    # Named, not inherited: Vega measures text with it to place labels.
+    "font": "system-ui, -apple-system, 'Segoe UI', sans-serif",
+    "locale": {"number": {"decimal": ".", "thousands": "\N{NO-BREAK SPACE}", "grouping": [3], "currency": ["£", ""]}},
     "padding": 4,
     "view": {"stroke": None},
     "axis": {
@@ -23,9 +25,11 @@ CONFIG: dict[str, Any] = {
         "titleFontWeight": "normal", "labelPadding": 6, "tickSize": 4,
     },
     "axisX": {"grid": False},
+    "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "start", "titleX": 0, "titleY": -12, "titleBaseline": "bottom"},
     "legend": {
         "orient": "top", "direction": "horizontal", "labelColor": "currentColor", "titleColor": "currentColor",
-        "labelFontSize": 13, "symbolStrokeWidth": 3, "columns": 4, "labelLimit": 240, "symbolSize": 140,
+        "labelFontSize": 13, "symbolStrokeWidth": 3, "labelLimit": 240, "symbolSize": 140, "columnPadding": 14,
+        "columns": {"expr": "width < 420 ? 2 : 4"}, "offset": 26,
     },
     "rule": {"stroke": "currentColor"},
     "point": {"fill": "currentColor"},

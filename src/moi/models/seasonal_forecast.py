@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from moi import data
 from moi.model import InputError, Judge, Measure, MiniModel, Outcome, marketing, operations, pounds, setting
@@ -20,6 +20,7 @@ METHODS = (
     "holt_winters_multiplicative",
 )
 MOST_ADJUSTMENT = 0.3
+SEASONS_SHOWN = 2  # before the periods kept back
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class SeasonalForecast(
     4.0
     """
 
-    measures = (
+    measures: ClassVar[tuple[Measure, ...]] = (
         Measure("lost_sales_cost", "Cost of lost sales", "£", "marketing", "less", "money"),
         Measure("leftover_cost_total", "Cost of leftovers", "£", "operations", "less", "money"),
         Measure("mismatch_cost", "Cost of mismatch", "£", "firm", "less", "money"),
@@ -87,7 +88,7 @@ class SeasonalForecast(
     )
 
     series: tuple[float, ...] | str = setting(
-        "harbour_ices", kind="numbers", words=data.series_names, shortest=3, low=-1e9, high=1e9, label="Series",
+        "harbour_ices", kind="numbers", words=lambda: data.series_names(at_least=30), shortest=3, low=-1e9, high=1e9, label="Series",
         meaning="what was sold in each period, oldest first, or the name of a data set",
     )
     period: int = setting(12, low=1, high=366, unit="periods", label="Periods in a season", meaning="m")
@@ -116,32 +117,53 @@ class SeasonalForecast(
     shortage_cost: float = setting(1.40, low=0, high=1e6, unit="£/unit", label="Cost of a lost sale")
     leftover_cost: float = setting(0.60, low=0, high=1e6, unit="£/unit", label="Cost of a leftover")
 
-    chart = {
+    chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "encoding": {
-            "x": {"field": "period", "type": "quantitative", "title": "Period", "axis": {"tickMinStep": 1},
-                  "scale": {"nice": False, "zero": False}},
+            "x": {
+                "field": "period",
+                "type": "quantitative",
+                "title": "Period",
+                "axis": {"tickMinStep": 1},
+                "scale": {"nice": False, "zero": False},
+            },
+            "color": {
+                "type": "nominal",
+                "title": None,
+                "scale": {
+                    "domain": ["Actual", "Forecast used", "Lost sales", "Leftover"],
+                    "range": ["firm", "gap", "marketing", "operations"],
+                },
+            },
         },
         "layer": [
             {
-                "data": {"name": "misses"},
-                "mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.75},
+                "data": {"name": "forecast"},
+                "transform": [
+                    {"filter": "isValid(datum.actual)"},
+                    {"calculate": "datum.actual > datum.used ? 'Lost sales' : 'Leftover'", "as": "miss"},
+                ],
+                "mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.8},
                 "encoding": {
                     "y": {"field": "actual", "type": "quantitative", "title": "Units"},
                     "y2": {"field": "used"},
-                    "color": {"field": "of", "type": "nominal", "title": None,
-                              "scale": {"domain": ["Lost sales", "Leftover", "Actual", "Forecast used"],
-                                        "range": ["marketing", "operations", "firm", "gap"]}},
+                    "color": {"field": "miss"},
                 },
             },
             {
-                "data": {"name": "lines"},
-                "mark": {"type": "line", "strokeWidth": 2},
+                "data": {"name": "recent"},
+                "mark": {"type": "line", "strokeWidth": 1.8},
                 "encoding": {
-                    "y": {"field": "units", "type": "quantitative", "title": "Units"},
-                    "color": {"field": "of", "type": "nominal", "title": None},
-                    "strokeDash": {"field": "of", "type": "nominal", "title": None, "legend": None,
-                                   "scale": {"domain": ["Actual", "Forecast used"], "range": [[1, 0], [6, 3]]}},
+                    "y": {"field": "actual", "type": "quantitative", "title": "Units"},
+                    "color": {"datum": "Actual"},
+                },
+            },
+            {
+                "data": {"name": "forecast"},
+                "mark": {"type": "line", "strokeWidth": 2.2, "strokeDash": [6, 3]},
+                "encoding": {
+                    "y": {"field": "used", "type": "quantitative", "title": "Units"},
+                    "color": {"datum": "Forecast used"},
                 },
             },
         ],
@@ -188,7 +210,14 @@ class SeasonalForecast(
         measures = self._measures(fitted_part, forecast, kept_back, used[: self.holdout])
         return Outcome(
             measures=measures,
-            tables={"forecast": rows, "lines": self._lines(history, rows), "misses": _misses(rows)},
+            tables={
+                "forecast": rows,
+                "recent": [
+                    {"period": period, "actual": units}
+                    for period, units in enumerate(history, start=1)
+                    if period > len(fitted_part) - SEASONS_SHOWN * self.period
+                ],
+            },
             problems=self._problems(forecast, used),
             summary=self._summary(measures, kept_back, used),
         )
@@ -289,10 +318,6 @@ class SeasonalForecast(
             "tracking_signal": fsum(errors) / mae if mae > 0 else 0.0,
         }
 
-    def _lines(self, history: Sequence[float], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        actual = [{"period": t, "units": units, "of": "Actual"} for t, units in enumerate(history, start=1)]
-        return actual + [{"period": row["period"], "units": row["used"], "of": "Forecast used"} for row in rows]
-
     def _problems(self, forecast: Forecast, used: Sequence[float]) -> tuple[str, ...]:
         if any(value < 0 for value in used):
             return ("The forecast falls below zero, which no firm can make: try another method or start state.",)
@@ -309,14 +334,6 @@ class SeasonalForecast(
             f"The forecast used is {moved}. Of the {len(actual)} periods kept back, {above} sold more than forecast and "
             f"{len(actual) - above} did not: lost sales cost {lost}, leftovers {leftover}, together {both}."
         )
-
-
-def _misses(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        {"period": row["period"], "actual": row["actual"], "used": row["used"],
-         "of": "Lost sales" if row["actual"] > row["used"] else "Leftover"}
-        for row in rows if row["actual"] is not None
-    ]
 
 
 def _flat_bottom(ratios: Sequence[tuple[float, float]], short: float, left: float) -> tuple[float, float]:

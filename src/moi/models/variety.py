@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import log, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from moi.model import Judge, Measure, MiniModel, Outcome, marketing, operations, pounds, setting
 
@@ -39,7 +39,7 @@ class Variety(MiniModel, title="How many variants?", question="When does another
     4629
     """
 
-    measures = (
+    measures: ClassVar[tuple[Measure, ...]] = (
         Measure("revenue", "Revenue", "£/year", "marketing", "more", "money"),
         Measure("cost_per_unit", "Cost per unit", "£/unit", "operations", "less", "money", 3),
         Measure("profit", "Profit", "£/year", "firm", "more", "money"),
@@ -80,30 +80,40 @@ class Variety(MiniModel, title="How many variants?", question="When does another
         meaning="yearly cost of each reduction of the changeover cost by the factor e, k",
     )
 
-    chart = {
+    chart: ClassVar[dict[str, Any]] = {
         "height": 300,
+        "encoding": {
+            "x": {
+                "field": "variants",
+                "type": "quantitative",
+                "title": "Flavours offered",
+                "scale": {"domain": [0, MOST_VARIANTS], "nice": False},
+            }
+        },
         "layer": [
-            {
-                "data": {"name": "curve"},
-                "mark": {"type": "line", "interpolate": "linear", "strokeWidth": 2.5},
-                "encoding": {
-                    "x": {"field": "variants", "type": "quantitative", "title": "Flavours offered", "scale": {"domain": [0, MOST_VARIANTS], "nice": False}},
-                    "y": {"field": "pounds", "type": "quantitative", "title": "£ a year", "axis": {"format": "~s"}},
-                    "color": {"field": "of", "type": "nominal", "title": None,
-                              "scale": {"domain": ["Revenue", "Cost", "Profit"], "range": ["marketing", "operations", "firm"]}},
-                    "strokeDash": {"field": "of", "type": "nominal", "title": None,
-                                   "scale": {"domain": ["Revenue", "Cost", "Profit"], "range": [[1, 0], [7, 3], [1, 0]]}},
-                },
-            },
-            {
-                "data": {"name": "now"},
-                "mark": {"type": "rule", "strokeDash": [2, 3]},
-                "encoding": {"x": {"field": "variants", "type": "quantitative"}},
-            },
+            *(
+                {
+                    "data": {"name": "curve"},
+                    "mark": {"type": "line", "strokeWidth": 2.5, "strokeDash": dash},
+                    "encoding": {
+                        "y": {"field": name.lower(), "type": "quantitative", "title": "£ a year", "axis": {"format": "~s"}},
+                        "color": {
+                            "datum": name,
+                            "title": None,
+                            "scale": {
+                                "domain": ["Revenue", "Cost", "Profit"],
+                                "range": ["marketing", "operations", "firm"],
+                            },
+                        },
+                    },
+                }
+                for name, dash in (("Revenue", [1, 0]), ("Cost", [7, 3]), ("Profit", [1, 0]))
+            ),
+            {"data": {"name": "now"}, "mark": {"type": "rule", "strokeDash": [2, 3]}},
             {
                 "data": {"name": "now"},
                 "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-                "encoding": {"x": {"field": "variants", "type": "quantitative"}, "y": {"field": "profit", "type": "quantitative"}},
+                "encoding": {"y": {"field": "profit", "type": "quantitative"}},
             },
         ],
     }
@@ -115,12 +125,11 @@ class Variety(MiniModel, title="How many variants?", question="When does another
         lot = sqrt(2 * self.setup_cost * (demand / self.variants) / holding)
         revenue, cost = self._revenue_and_cost(self.variants)
         curve = [
-            {"variants": n, "of": of, "pounds": pounds}
+            {"variants": n, "revenue": earned, "cost": spent, "profit": earned - spent}
             for n in range(1, MOST_VARIANTS + 1)
             for earned, spent in [self._revenue_and_cost(n)]
-            for of, pounds in (("Revenue", earned), ("Cost", spent), ("Profit", earned - spent))
         ]
-        best = max((row for row in curve if row["of"] == "Profit"), key=lambda row: row["pounds"])
+        best = max(curve, key=lambda row: row["profit"])
         return Outcome(
             measures={
                 "revenue": revenue,
@@ -135,7 +144,7 @@ class Variety(MiniModel, title="How many variants?", question="When does another
             tables={"curve": curve, "now": [{"variants": self.variants, "profit": revenue - cost}]},
             summary=(
                 f"Revenue climbs ever more slowly as flavours are added, while cost keeps rising. With changeovers at "
-                f"{pounds(self.setup_cost)}, profit is highest, {pounds(best['pounds'])} a year, at {best['variants']} "
+                f"{pounds(self.setup_cost)}, profit is highest, {pounds(best['profit'])} a year, at {best['variants']} "
                 f"flavour{'s' if best['variants'] > 1 else ''}; "
                 f"you offer {self.variants} and earn {pounds(revenue - cost)}."
             ),

@@ -1,0 +1,62 @@
+// What the reader's controls say, and how a value is written back to them.
+//
+// Text that is no number is passed on as it stands: the model answers it in its own words.
+
+export function read(control, touched) {
+  const kind = control.dataset.kind;
+  if (kind === "flag") return touched.checked;
+  if (kind === "choice") return touched.value;
+  if (kind === "numbers") return readList(control, touched);
+  return number(touched.value);
+}
+
+export function write(control, value, range) {
+  const kind = control.dataset.kind;
+  if (kind === "flag") return void (control.querySelector("input").checked = value);
+  if (kind === "choice") return void (control.querySelector("select").value = value);
+  if (kind === "numbers") return writeList(control, value);
+  const [box, slider] = [control.querySelector("input[type=text]"), control.querySelector("input[type=range]")];
+  // What the reader has just typed stays as it was typed.
+  if (number(box.value) !== value) box.value = brief(value);
+  if (!slider) return;
+  if (range) [slider.min, slider.max] = range;
+  if (Number(slider.value) !== value) slider.value = value ?? slider.min;
+  slider.setAttribute("aria-valuetext", `${brief(value)} ${control.querySelector(".moi-unit")?.textContent ?? ""}`.trim());
+}
+
+// The value is kept whole; the box shows as much of it as a reader wants.
+export function brief(value) {
+  if (value === null || value === undefined) return "";
+  return typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value);
+}
+
+export function number(text) {
+  const plain = text.trim().replace(/[\s\u00a0]/g, "").replace("−", "-");
+  if (plain === "") return null;
+  const value = Number(plain);
+  return Number.isFinite(value) ? value : text.trim();
+}
+
+export function list(text) {
+  const parts = text.split(/[\s,;]+/).filter(Boolean);
+  return parts.length ? parts.map(number) : null;
+}
+
+function readList(control, touched) {
+  const own = control.querySelector("textarea");
+  if (touched.tagName !== "SELECT") return list(own.value);
+  own.hidden = touched.value !== "";
+  if (touched.value) return touched.value;
+  own.focus();
+  return own.value.trim() ? list(own.value) : undefined;
+}
+
+function writeList(control, value) {
+  const [select, own] = [control.querySelector("select"), control.querySelector("textarea")];
+  const named = typeof value === "string";
+  if (select) {
+    select.value = named ? value : "";
+    own.hidden = named;
+  }
+  if (!named && JSON.stringify(list(own.value)) !== JSON.stringify(value)) own.value = value ? value.map(brief).join(", ") : "";
+}

@@ -1,0 +1,36 @@
+// The explorer in JupyterLab: the anywidget host, where the kernel computes.
+import { mount } from "./explorer.js";
+
+function render({ model, el }) {
+  el.innerHTML = model.get("_markup");
+  const root = el.querySelector(".moi-explorer");
+  const waiting = new Map();
+  let last = 0;
+  let outside = () => {};
+
+  const onMessage = ({ id, answer }) => {
+    waiting.get(id)?.(answer);
+    waiting.delete(id);
+  };
+  // Also fires for what this figure asked itself; showing it again changes nothing.
+  const onShown = () => waiting.size === 0 && outside(model.get("shown"));
+  model.on("msg:custom", onMessage);
+  model.on("change:shown", onShown);
+
+  const { show } = mount(root, {
+    ask: (ask) =>
+      new Promise((resolve) => {
+        waiting.set(++last, resolve);
+        model.send({ id: last, ask });
+      }),
+    onValues: (f) => (outside = f),
+  });
+  show(model.get("shown"));
+
+  return () => {
+    model.off("msg:custom", onMessage);
+    model.off("change:shown", onShown);
+  };
+}
+
+export default { render };

@@ -1,0 +1,218 @@
+"""The explorer as HTML: the one markup that both hosts show, and that ``explorer.js`` brings to life."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import Any
+
+from moi.explore import chart
+from moi.explore.answering import present
+from moi.model import Measure, MiniModel, Parameter
+
+SIDES = {"marketing": "Marketing", "operations": "Operations", "joint": "Both sides", "setting": "Setting"}
+MARKS = {"marketing": "▲", "operations": "■", "firm": "●", "joint": "◆", "setting": ""}
+QUESTIONS = (
+    ("marketing", "Marketing alone", "What would marketing choose by itself?"),
+    ("operations", "Operations alone", "What would operations choose by itself?"),
+    ("apart", "Apart", "Where do they end when each reacts to the other?"),
+    ("together", "Together", "What would they choose as one firm?"),
+)
+LONGEST_SLIDER = 1e4  # a range wider than this is written, not slid
+
+_numbers = itertools.count(1)
+
+
+def page_figure(model: MiniModel, show: Sequence[str]) -> str:
+    """The figure for the built book: readable at once, with charts drawn for a wide and a narrow page."""
+    outcome = model.outcome()
+    charts = "".join(
+        f'<div class="moi-drawn moi-{width}">{chart.drawn(type(model), outcome, pixels)}</div>'
+        for width, pixels in chart.WIDTHS.items()
+    )
+    return markup(model, show, charts)
+
+
+def markup(model: MiniModel, show: Sequence[str], charts: str = "") -> str:
+    """The figure's HTML at the state of ``model``; ``charts`` stand where the live chart will be."""
+    uid = f"moi-{model.name}-{next(_numbers)}"
+    shown = present(model)
+    parts = [
+        f'<figure class="moi-explorer" id="{uid}" data-model="{model.name}" aria-labelledby="{uid}-title">',
+        f'<figcaption><p class="moi-title" id="{uid}-title"><span>{_text(model.title)}</span> {_text(model.question)}</p></figcaption>',
+        f'<div class="moi-controls">{"".join(_fieldsets(model, show, uid))}</div>',
+        f'<p class="moi-error" role="alert" hidden></p><ul class="moi-problems" {"" if shown["problems"] else "hidden"}>',
+        *(f"<li>{_text(problem)}</li>" for problem in shown["problems"]),
+        "</ul>",
+        f'<div class="moi-results">{"".join(_goals(model, shown["texts"]))}</div>',
+        f'<div class="moi-chart" role="img" aria-labelledby="{uid}-summary">{charts}</div>',
+        f'<p class="moi-summary" id="{uid}-summary">{_text(shown["summary"])}</p>',
+        _questions(model, uid),
+        '<div class="moi-comparison" tabindex="-1" hidden></div>',
+        _more(model, shown, uid),
+        '<p class="moi-status" role="status"></p>',
+        f'<script type="application/json" class="moi-specification">{_json(specification(model))}</script>',
+        "</figure>",
+    ]
+    return "".join(parts)
+
+
+def specification(model: MiniModel) -> dict[str, Any]:
+    """What the front end needs to know about ``model`` beyond the markup."""
+    return {
+        "model": model.name,
+        "values": model.values,
+        "levers": model.levers("marketing", "operations", "joint"),
+        "chart": chart.compiled(type(model)),
+        "marks": {side: MARKS[side] for side in ("marketing", "operations", "firm")},
+        "questions": {state: label for state, label, _ in QUESTIONS},
+    }
+
+
+def _fieldsets(model: MiniModel, show: Sequence[str], uid: str) -> Iterator[str]:
+    parameters = model.parameters.values()
+    for side in ("marketing", "operations", "joint"):
+        yield _fieldset(model, side, SIDES[side], [p for p in parameters if p.side == side], uid)
+    settings = [p for p in parameters if p.side == "setting"]
+    yield _fieldset(model, "setting", "Try also", [p for p in settings if p.name in show], uid)
+    hidden = [p for p in settings if p.name not in show]
+    if hidden:
+        yield f'<details class="moi-settings"><summary>The setting: {len(hidden)} values that both sides take as given</summary>'
+        yield _fieldset(model, "setting", "", hidden, uid)
+        yield "</details>"
+
+
+def _fieldset(model: MiniModel, side: str, legend: str, parameters: Sequence[Parameter], uid: str) -> str:
+    if not parameters:
+        return ""
+    title = f"<legend>{_mark(side)}{legend}</legend>" if legend else '<legend class="moi-unseen">Setting</legend>'
+    # Disabled until a script can answer: a control that does nothing would mislead.
+    return f'<fieldset class="moi-side moi-{side}" disabled>{title}{"".join(_control(model, p, uid) for p in parameters)}</fieldset>'
+
+
+def _control(model: MiniModel, parameter: Parameter, uid: str) -> str:
+    value = getattr(model, parameter.name)
+    name, field = parameter.name, f"{uid}-{parameter.name}"
+    unit = f'<span class="moi-unit">{_text(parameter.unit)}</span>' if parameter.unit else ""
+    meaning = f'<small id="{field}-meaning">{_text(parameter.meaning)}</small>' if parameter.meaning else ""
+    described = f' aria-describedby="{field}-meaning"' if parameter.meaning else ""
+    label = f'<label for="{field}">{_text(parameter.label)}</label>'
+    head = f'<div class="moi-control" data-parameter="{name}" data-kind="{parameter.kind}">'
+    if parameter.kind == "choice":
+        options = "".join(_option(choice, choice == value) for choice in parameter.choices)
+        return f'{head}{label}<select id="{field}"{described}>{options}</select>{meaning}</div>'
+    if parameter.kind == "flag":
+        checked = " checked" if value else ""
+        return f'{head}{label}<input type="checkbox" id="{field}"{described}{checked}>{meaning}</div>'
+    if parameter.kind == "numbers":
+        return f"{head}{label}{_list_control(parameter, value, field, described)}{meaning}</div>"
+    box = f'<input type="text" inputmode="decimal" autocomplete="off" id="{field}" value="{_plain(value)}"{described}>'
+    return f"{head}{label}<span class=\"moi-box\">{box}{unit}</span>{_slider(model, parameter, value)}{meaning}</div>"
+
+
+def _slider(model: MiniModel, parameter: Parameter, value: Any) -> str:
+    low, high = parameter.search_limits(model)
+    if value is None or parameter.words is not None or not high - low <= LONGEST_SLIDER:
+        return ""
+    step = parameter.step or (1 if parameter.kind == "whole" else "any")
+    return (
+        f'<input type="range" min="{low:.10g}" max="{high:.10g}" step="{step}" value="{value:.10g}" '
+        f'aria-label="{_text(parameter.label)}, slider">'
+    )
+
+
+def _list_control(parameter: Parameter, value: Any, field: str, described: str) -> str:
+    """A choice of data sets where there are any, and a box for the reader's own numbers."""
+    words = list(parameter.words()) if parameter.words is not None else []
+    own = not isinstance(value, str)
+    text = "" if own is False or value is None else ", ".join(_plain(v) for v in value)
+    hidden = "" if own or not words else " hidden"
+    label = f"{_text(parameter.label)}: your own numbers" if words else _text(parameter.label)
+    box_id = f"{field}-own" if words else field
+    box = (
+        f'<textarea id="{box_id}" aria-label="{label}" rows="2" spellcheck="false" '
+        f'placeholder="numbers, with commas or line breaks between them"{described}{hidden}>{text}</textarea>'
+    )
+    if not words:
+        return box
+    options = "".join(_option(word, word == value) for word in words) + (
+        f'<option value=""{" selected" if own else ""}>your own numbers …</option>'
+    )
+    return f'<select id="{field}"{described}>{options}</select>{box}'
+
+
+def _option(value: str, selected: bool) -> str:
+    return f'<option value="{_text(value)}"{" selected" if selected else ""}>{_text(value.replace("_", " "))}</option>'
+
+
+def _goals(model: MiniModel, texts: dict[str, str]) -> Iterator[str]:
+    for judge, word in (("marketing", "Marketing"), ("firm", "The firm"), ("operations", "Operations")):
+        goal = model.goal(judge)  # type: ignore[arg-type]
+        wish = f"wants {goal.better}"
+        yield (
+            f'<div class="moi-goal moi-{judge}"><p class="moi-judge">{_mark(judge)}{word} <span>{wish}</span></p>'
+            f'<p class="moi-value" data-measure="{goal.name}">{texts[goal.name]}</p>'
+            f'<p class="moi-label">{_text(goal.label)}{_per(goal)}</p></div>'
+        )
+
+
+def _questions(model: MiniModel, uid: str) -> str:
+    buttons = "".join(
+        f'<button type="button" class="moi-{state}" data-state="{state}" title="{hint}" disabled>{_mark(state)}{label}</button>'
+        for state, label, hint in QUESTIONS
+    )
+    return (
+        f'<div class="moi-questions" role="group" aria-label="Who chooses?">{buttons}'
+        '<button type="button" class="moi-reset" data-reset disabled>Reset</button></div>'
+    )
+
+
+def _more(model: MiniModel, shown: dict[str, Any], uid: str) -> str:
+    rest = "".join(
+        f"<tr><th scope=\"row\">{_text(m.label)}</th><td data-measure=\"{m.name}\">{shown['texts'][m.name]}</td><td>{_text(m.unit)}</td></tr>"
+        for m in model.measures
+    )
+    return (
+        '<div class="moi-more">'
+        f'<details class="moi-measures"><summary>All results</summary><div class="moi-scroll"><table><caption class="moi-unseen">Every measure</caption><tbody>{rest}</tbody></table></div></details>'
+        '<details class="moi-tables"><summary>The numbers behind the chart</summary><div class="moi-scroll" tabindex="0">'
+        f'{"".join(_table(name, rows) for name, rows in shown["tables"].items())}</div></details>'
+        f'<details class="moi-python"><summary>Show as Python</summary><pre tabindex="0"><code>{_text(shown["python"])}</code></pre></details>'
+        '<button type="button" class="moi-share" data-share hidden>Copy a link to this setting</button>'
+        "</div>"
+    )
+
+
+def _table(name: str, rows: Sequence[dict[str, Any]]) -> str:
+    """``rows`` as an HTML table, for a page without a script; a single row is in the results already."""
+    if len(rows) < 2:
+        return ""
+    head = "".join(f'<th scope="col">{_text(str(key))}</th>' for key in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{_plain(v)}</td>" for v in row.values()) + "</tr>" for row in rows)
+    return f"<table><caption>{_text(name)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _per(measure: Measure) -> str:
+    unit = measure.unit.removeprefix("£").lstrip("/") if measure.form == "money" else measure.unit
+    return f", {'a ' if measure.form == 'money' else ''}{_text(unit)}" if unit else ""
+
+
+def _mark(side: str) -> str:
+    return f'<span class="moi-mark" aria-hidden="true">{MARKS[side]}</span>' if MARKS.get(side) else ""
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
+
+
+def _text(words: str | Iterable[str]) -> str:
+    return escape(str(words))
+
+
+def _json(thing: Any) -> str:
+    # A closing tag inside the data would end the script element.
+    return json.dumps(thing, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
