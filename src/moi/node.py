@@ -20,7 +20,7 @@ _NPM = (_HOME if os.name == "nt" else _HOME / "lib") / "node_modules" / "npm" / 
 
 
 def run_node(args: Sequence[str | Path], cwd: str | Path | None = None) -> None:
-    """Runs ``node ARGS`` in ``cwd``, its output on the terminal; raises ``subprocess.CalledProcessError`` if it fails."""
+    """Runs ``node ARGS`` in ``cwd``, output on the terminal; raises ``subprocess.CalledProcessError`` if it fails."""
     # npm and packages call a bare `node`: let them find this one.
     path = os.pathsep.join([str(NODE.parent), os.environ.get("PATH", os.defpath)])
     subprocess.run([NODE, *args], cwd=cwd, check=True, env={**os.environ, "PATH": path})

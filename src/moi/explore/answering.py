@@ -58,7 +58,9 @@ def present_comparison(found: interface.Comparison) -> dict[str, Any]:
     for state in STATES:
         model = found.apart[0] if state == "apart" else getattr(found, state)
         measures = found.apart_measures() if state == "apart" else model.outcome().measures
-        rows.append({"state": state, "values": model.values, "texts": [goal.text(measures[goal.name]) for goal in goals]})
+        rows.append(
+            {"state": state, "values": model.values, "texts": [goal.text(measures[goal.name]) for goal in goals]}
+        )
     return {
         "rows": rows,
         "goals": [{"label": goal.label, "side": goal.side, "better": goal.better} for goal in goals],

@@ -20,16 +20,38 @@ CONFIG: dict[str, Any] = {
     "padding": 4,
     "view": {"stroke": None},
     "axis": {
-        "labelColor": "currentColor", "titleColor": "currentColor", "tickColor": "var(--moi-line)",
-        "domainColor": "var(--moi-line)", "gridColor": "var(--moi-grid)", "labelFontSize": 13, "titleFontSize": 13,
-        "titleFontWeight": "normal", "labelPadding": 6, "tickSize": 4,
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "tickColor": "var(--moi-line)",
+        "domainColor": "var(--moi-line)",
+        "gridColor": "var(--moi-grid)",
+        "labelFontSize": 13,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+        "labelPadding": 6,
+        "tickSize": 4,
     },
     "axisX": {"grid": False},
-    "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "start", "titleX": 0, "titleY": -12, "titleBaseline": "bottom"},
+    "axisY": {
+        "titleAngle": 0,
+        "titleAlign": "left",
+        "titleAnchor": "start",
+        "titleX": 0,
+        "titleY": -12,
+        "titleBaseline": "bottom",
+    },
     "legend": {
-        "orient": "top", "direction": "horizontal", "labelColor": "currentColor", "titleColor": "currentColor",
-        "labelFontSize": 13, "symbolStrokeWidth": 3, "labelLimit": 240, "symbolSize": 140, "columnPadding": 14,
-        "columns": {"expr": "width < 420 ? 2 : 4"}, "offset": 26,
+        "orient": "top",
+        "direction": "horizontal",
+        "labelColor": "currentColor",
+        "titleColor": "currentColor",
+        "labelFontSize": 13,
+        "symbolStrokeWidth": 3,
+        "labelLimit": 240,
+        "symbolSize": 140,
+        "columnPadding": 14,
+        "columns": {"expr": "width < 420 ? 2 : 4"},
+        "offset": 26,
     },
     "rule": {"stroke": "currentColor"},
     "point": {"fill": "currentColor"},
@@ -65,8 +87,10 @@ def _coloured(part: Any) -> Any:
     """Replace the name of a side by its colour wherever the specification names colours."""
     if isinstance(part, dict):
         return {
-            key: [COLOURS.get(c, c) if isinstance(c, str) else c for c in value] if key == "range" and isinstance(value, list)
-            else COLOURS.get(value, value) if key in ("color", "fill", "stroke", "value") and isinstance(value, str)
+            key: [COLOURS.get(c, c) if isinstance(c, str) else c for c in value]
+            if key == "range" and isinstance(value, list)
+            else COLOURS.get(value, value)
+            if key in ("color", "fill", "stroke", "value") and isinstance(value, str)
             else _coloured(value)
             for key, value in part.items()
         }

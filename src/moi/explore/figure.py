@@ -32,7 +32,9 @@ def figure(name: str, show: Sequence[str], values: Mapping[str, Any]) -> Explore
     model = models.get(name).of(values)
     for setting in show:
         if setting not in model.parameters:
-            raise InputError("show", setting, ", ".join(model.parameters), f"{name} has no parameter {setting!r} to show.")
+            raise InputError(
+                "show", setting, ", ".join(model.parameters), f"{name} has no parameter {setting!r} to show."
+            )
     if os.environ.get("MOI_BOOK"):
         return StaticFigure(html.page_figure(model, show), model.outcome().summary)
     # A widget is never made while the book is built: its state would end up in the page.

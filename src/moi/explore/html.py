@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -39,24 +39,24 @@ def markup(model: MiniModel, show: Sequence[str], charts: str = "") -> str:
     """The figure's HTML at the state of ``model``; ``charts`` stand where the live chart will be."""
     uid = f"moi-{model.name}-{next(_numbers)}"
     shown = present(model)
-    parts = [
-        f'<figure class="moi-explorer" id="{uid}" data-model="{model.name}" aria-labelledby="{uid}-title">',
-        f'<figcaption><p class="moi-title" id="{uid}-title"><span>{_text(model.title)}</span> {_text(model.question)}</p></figcaption>',
-        f'<div class="moi-controls">{"".join(_fieldsets(model, show, uid))}</div>',
-        f'<p class="moi-error" role="alert" hidden></p><ul class="moi-problems" {"" if shown["problems"] else "hidden"}>',
-        *(f"<li>{_text(problem)}</li>" for problem in shown["problems"]),
-        "</ul>",
-        f'<div class="moi-results">{"".join(_goals(model, shown["texts"]))}</div>',
-        f'<div class="moi-chart" role="img" aria-labelledby="{uid}-summary">{charts}</div>',
-        f'<p class="moi-summary" id="{uid}-summary">{_text(shown["summary"])}</p>',
-        _questions(model, uid),
-        '<div class="moi-comparison" tabindex="-1" hidden></div>',
-        _more(model, shown, uid),
-        '<p class="moi-status" role="status"></p>',
-        f'<script type="application/json" class="moi-specification">{_json(specification(model))}</script>',
-        "</figure>",
-    ]
-    return "".join(parts)
+    problems = "".join(f"<li>{escape(problem)}</li>" for problem in shown["problems"])
+    return f"""
+<figure class="moi-explorer" id="{uid}" data-model="{model.name}" aria-labelledby="{uid}-title">
+<figcaption><p class="moi-title" id="{uid}-title">
+<span>{escape(model.title)}</span> {escape(model.question)}</p></figcaption>
+<div class="moi-controls">{"".join(_fieldsets(model, show, uid))}</div>
+<p class="moi-error" role="alert" hidden></p>
+<ul class="moi-problems"{"" if problems else " hidden"}>{problems}</ul>
+<div class="moi-results">{"".join(_goals(model, shown["texts"]))}</div>
+<div class="moi-chart" role="img" aria-labelledby="{uid}-summary">{charts}</div>
+<p class="moi-summary" id="{uid}-summary">{escape(shown["summary"])}</p>
+{_questions()}
+<div class="moi-comparison" hidden></div>
+{_more(model, shown)}
+<p class="moi-status" role="status"></p>
+<script type="application/json" class="moi-specification">{_json(specification(model))}</script>
+</figure>
+"""
 
 
 def specification(model: MiniModel) -> dict[str, Any]:
@@ -79,26 +79,27 @@ def _fieldsets(model: MiniModel, show: Sequence[str], uid: str) -> Iterator[str]
     yield _fieldset(model, "setting", "Try also", [p for p in settings if p.name in show], uid)
     hidden = [p for p in settings if p.name not in show]
     if hidden:
-        yield f'<details class="moi-settings"><summary>The setting: {len(hidden)} values that both sides take as given</summary>'
-        yield _fieldset(model, "setting", "", hidden, uid)
-        yield "</details>"
+        summary = f"The setting: {len(hidden)} values that both sides take as given"
+        controls = _fieldset(model, "setting", "", hidden, uid)
+        yield f'<details class="moi-settings"><summary>{summary}</summary>{controls}</details>'
 
 
 def _fieldset(model: MiniModel, side: str, legend: str, parameters: Sequence[Parameter], uid: str) -> str:
     if not parameters:
         return ""
     title = f"<legend>{_mark(side)}{legend}</legend>" if legend else '<legend class="moi-unseen">Setting</legend>'
+    controls = "".join(_control(model, parameter, uid) for parameter in parameters)
     # Disabled until a script can answer: a control that does nothing would mislead.
-    return f'<fieldset class="moi-side moi-{side}" disabled>{title}{"".join(_control(model, p, uid) for p in parameters)}</fieldset>'
+    return f'<fieldset class="moi-side moi-{side}" disabled>{title}{controls}</fieldset>'
 
 
 def _control(model: MiniModel, parameter: Parameter, uid: str) -> str:
     value = getattr(model, parameter.name)
     name, field = parameter.name, f"{uid}-{parameter.name}"
-    unit = f'<span class="moi-unit">{_text(parameter.unit)}</span>' if parameter.unit else ""
-    meaning = f'<small id="{field}-meaning">{_text(parameter.meaning)}</small>' if parameter.meaning else ""
+    unit = f'<span class="moi-unit">{escape(parameter.unit)}</span>' if parameter.unit else ""
+    meaning = f'<small id="{field}-meaning">{escape(parameter.meaning)}</small>' if parameter.meaning else ""
     described = f' aria-describedby="{field}-meaning"' if parameter.meaning else ""
-    label = f'<label for="{field}">{_text(parameter.label)}</label>'
+    label = f'<label for="{field}">{escape(parameter.label)}</label>'
     head = f'<div class="moi-control" data-parameter="{name}" data-kind="{parameter.kind}">'
     if parameter.kind == "choice":
         options = "".join(_option(choice, choice == value) for choice in parameter.choices)
@@ -109,7 +110,7 @@ def _control(model: MiniModel, parameter: Parameter, uid: str) -> str:
     if parameter.kind == "numbers":
         return f"{head}{label}{_list_control(parameter, value, field, described)}{meaning}</div>"
     box = f'<input type="text" inputmode="decimal" autocomplete="off" id="{field}" value="{_plain(value)}"{described}>'
-    return f"{head}{label}<span class=\"moi-box\">{box}{unit}</span>{_slider(model, parameter, value)}{meaning}</div>"
+    return f'{head}{label}<span class="moi-box">{box}{unit}</span>{_slider(model, parameter, value)}{meaning}</div>'
 
 
 def _slider(model: MiniModel, parameter: Parameter, value: Any) -> str:
@@ -119,7 +120,7 @@ def _slider(model: MiniModel, parameter: Parameter, value: Any) -> str:
     step = parameter.step or (1 if parameter.kind == "whole" else "any")
     return (
         f'<input type="range" min="{low:.10g}" max="{high:.10g}" step="{step}" value="{value:.10g}" '
-        f'aria-label="{_text(parameter.label)}, slider">'
+        f'aria-label="{escape(parameter.label)}, slider">'
     )
 
 
@@ -129,7 +130,7 @@ def _list_control(parameter: Parameter, value: Any, field: str, described: str) 
     own = not isinstance(value, str)
     text = "" if own is False or value is None else ", ".join(_plain(v) for v in value)
     hidden = "" if own or not words else " hidden"
-    label = f"{_text(parameter.label)}: your own numbers" if words else _text(parameter.label)
+    label = f"{escape(parameter.label)}: your own numbers" if words else escape(parameter.label)
     box_id = f"{field}-own" if words else field
     box = (
         f'<textarea id="{box_id}" aria-label="{label}" rows="2" spellcheck="false" '
@@ -144,23 +145,25 @@ def _list_control(parameter: Parameter, value: Any, field: str, described: str) 
 
 
 def _option(value: str, selected: bool) -> str:
-    return f'<option value="{_text(value)}"{" selected" if selected else ""}>{_text(value.replace("_", " "))}</option>'
+    chosen = " selected" if selected else ""
+    return f'<option value="{escape(value)}"{chosen}>{escape(value.replace("_", " "))}</option>'
 
 
 def _goals(model: MiniModel, texts: dict[str, str]) -> Iterator[str]:
     for judge, word in (("marketing", "Marketing"), ("firm", "The firm"), ("operations", "Operations")):
         goal = model.goal(judge)  # type: ignore[arg-type]
-        wish = f"wants {goal.better}"
         yield (
-            f'<div class="moi-goal moi-{judge}"><p class="moi-judge">{_mark(judge)}{word} <span>{wish}</span></p>'
+            f'<div class="moi-goal moi-{judge}">'
+            f'<p class="moi-judge">{_mark(judge)}{word} <span>wants {goal.better}</span></p>'
             f'<p class="moi-value" data-measure="{goal.name}">{texts[goal.name]}</p>'
-            f'<p class="moi-label">{_text(goal.label)}{_per(goal)}</p></div>'
+            f'<p class="moi-label">{escape(goal.label)}{_per(goal)}</p></div>'
         )
 
 
-def _questions(model: MiniModel, uid: str) -> str:
+def _questions() -> str:
     buttons = "".join(
-        f'<button type="button" class="moi-{state}" data-state="{state}" title="{hint}" disabled>{_mark(state)}{label}</button>'
+        f'<button type="button" class="moi-{state}" data-state="{state}" title="{hint}" disabled>'
+        f"{_mark(state)}{label}</button>"
         for state, label, hint in QUESTIONS
     )
     return (
@@ -169,34 +172,37 @@ def _questions(model: MiniModel, uid: str) -> str:
     )
 
 
-def _more(model: MiniModel, shown: dict[str, Any], uid: str) -> str:
-    rest = "".join(
-        f"<tr><th scope=\"row\">{_text(m.label)}</th><td data-measure=\"{m.name}\">{shown['texts'][m.name]}</td><td>{_text(m.unit)}</td></tr>"
-        for m in model.measures
+def _more(model: MiniModel, shown: dict[str, Any]) -> str:
+    results = "".join(
+        f'<tr><th scope="row">{escape(measure.label)}</th>'
+        f'<td data-measure="{measure.name}">{shown["texts"][measure.name]}</td><td>{escape(measure.unit)}</td></tr>'
+        for measure in model.measures
     )
-    return (
-        '<div class="moi-more">'
-        f'<details class="moi-measures"><summary>All results</summary><div class="moi-scroll"><table><caption class="moi-unseen">Every measure</caption><tbody>{rest}</tbody></table></div></details>'
-        '<details class="moi-tables"><summary>The numbers behind the chart</summary><div class="moi-scroll" tabindex="0">'
-        f'{"".join(_table(name, rows) for name, rows in shown["tables"].items())}</div></details>'
-        f'<details class="moi-python"><summary>Show as Python</summary><pre tabindex="0"><code>{_text(shown["python"])}</code></pre></details>'
-        '<button type="button" class="moi-share" data-share hidden>Copy a link to this setting</button>'
-        "</div>"
-    )
+    tables = "".join(_table(name, rows) for name, rows in shown["tables"].items())
+    return f"""<div class="moi-more">
+<details class="moi-measures"><summary>All results</summary>
+<div class="moi-scroll" tabindex="0" role="group" aria-label="All results">
+<table><tbody>{results}</tbody></table></div></details>
+<details class="moi-tables"><summary>The numbers behind the chart</summary>
+<div class="moi-scroll" tabindex="0" role="group" aria-label="The numbers behind the chart">{tables}</div></details>
+<details class="moi-python"><summary>Show as Python</summary>
+<pre tabindex="0"><code>{escape(shown["python"])}</code></pre></details>
+<button type="button" class="moi-share" data-share hidden>Copy a link to this setting</button>
+</div>"""
 
 
 def _table(name: str, rows: Sequence[dict[str, Any]]) -> str:
     """``rows`` as an HTML table, for a page without a script; a single row is in the results already."""
     if len(rows) < 2:
         return ""
-    head = "".join(f'<th scope="col">{_text(str(key))}</th>' for key in rows[0])
+    head = "".join(f'<th scope="col">{escape(str(key))}</th>' for key in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{_plain(v)}</td>" for v in row.values()) + "</tr>" for row in rows)
-    return f"<table><caption>{_text(name)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table><caption>{escape(name)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _per(measure: Measure) -> str:
     unit = measure.unit.removeprefix("£").lstrip("/") if measure.form == "money" else measure.unit
-    return f", {'a ' if measure.form == 'money' else ''}{_text(unit)}" if unit else ""
+    return f", {'a ' if measure.form == 'money' else ''}{escape(unit)}" if unit else ""
 
 
 def _mark(side: str) -> str:
@@ -207,10 +213,6 @@ def _plain(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else escape(str(value))
-
-
-def _text(words: str | Iterable[str]) -> str:
-    return escape(str(words))
 
 
 def _json(thing: Any) -> str:

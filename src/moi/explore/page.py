@@ -35,7 +35,7 @@ def _add_module(app: Sphinx, page: str, template: str, context: dict[str, Any], 
 
 def _add_python(app: Sphinx, failure: Exception | None) -> None:
     if failure is None and app.builder.format == "html":
-        assets(Path(app.outdir) / PLACE, Path(app.confdir))
+        assets(Path(app.outdir) / PLACE, PACKAGE.parents[1])
 
 
 def assets(place: Path, root: Path) -> None:
@@ -67,7 +67,9 @@ def _zipped_models() -> bytes:
     files = sorted(
         path
         for path in PACKAGE.rglob("*.py")
-        if path.parent in (PACKAGE, PACKAGE / "models") or path.parent.name == "explore" and path.stem in ("__init__", "answering")
+        if path.parent in (PACKAGE, PACKAGE / "models")
+        or path.parent.name == "explore"
+        and path.stem in ("__init__", "answering")
     )
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -26,15 +26,14 @@ class ExplorerWidget(anywidget.AnyWidget):
     _esm = STATIC / "widget.js"
     _css = STATIC / "explorer.css"
     _markup = traitlets.Unicode().tag(sync=True)
-    _names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     shown = traitlets.Dict().tag(sync=True)
 
     def __init__(self, model: MiniModel, show: Sequence[str] = ()) -> None:
-        names = list(model.parameters)
-        super().__init__(_markup=html.markup(model, show), _names=names, shown=answer({"model": model.name, "values": model.values}))
+        shown = answer({"model": model.name, "values": model.values})
+        super().__init__(_markup=html.markup(model, show), shown=shown)
         self._model = model
         self.add_traits(**{name: traitlets.Any(value).tag(sync=True) for name, value in model.values.items()})
-        self.observe(self._moved, names)
+        self.observe(self._moved, list(model.parameters))
         self.on_msg(self._asked)
 
     @property
@@ -43,7 +42,7 @@ class ExplorerWidget(anywidget.AnyWidget):
         return self._model
 
     def set_values(self, **values: Any) -> None:
-        """Set several parameters at once; raises :class:`~moi.model.InputError` and changes nothing if one is refused."""
+        """Set several parameters at once; one that is refused raises :class:`~moi.model.InputError`, and none moves."""
         model = self._model.but(**values)
         self._model = model
         with self.hold_sync():

@@ -1,8 +1,12 @@
 // The explorer in JupyterLab: the anywidget host, where the kernel computes.
 import { mount } from "./explorer.js";
 
+let views = 0;
+
 function render({ model, el }) {
-  el.innerHTML = model.get("_markup");
+  // One widget may be shown twice, and an id may stand only once.
+  views += 1;
+  el.innerHTML = model.get("_markup").replaceAll(/\bmoi-\w+-\d+/g, (id) => `${id}-${views}`);
   const root = el.querySelector(".moi-explorer");
   const waiting = new Map();
   let last = 0;
