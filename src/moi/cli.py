@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 2 bad input)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a pipe on Windows has no minus sign otherwise
+            stream.reconfigure(encoding="utf-8")
     asked = _parser().parse_args(arguments)
     try:
         # Everything is computed before anything is printed: an error leaves standard output empty.
@@ -55,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=words, description=words)
         command.set_defaults(answer=answer)
         command.add_argument("model", metavar="MODEL", help="a name that `moi list` prints")
-        command.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], help="a value, as JSON or a word")
+        command.add_argument(
+            "--set", metavar="NAME=VALUE", action="append", default=[], help="a value, as JSON or a word"
+        )
         command.add_argument("--values", metavar="FILE", help="a JSON object of values; - reads standard input")
         command.add_argument("--json", action="store_true", help="print JSON")
         if name != "run":
@@ -90,13 +96,24 @@ def _compare(asked: argparse.Namespace) -> str:
     goals = [model.goal(judge) for judge in ("marketing", "operations", "firm")]  # type: ignore[arg-type]
     rows = [["", *moving, *(f"{goal.label} ({goal.side})" for goal in goals)]]
     for label, state in (
-        ("marketing alone", found.marketing), ("operations alone", found.operations),
-        *(("apart", state) for state in found.apart), ("together", found.together),
+        ("marketing alone", found.marketing),
+        ("operations alone", found.operations),
+        *(("apart", state) for state in found.apart),
+        ("together", found.together),
     ):
         measures = state.outcome().measures
-        rows.append([label, *(_number(getattr(state, name)) for name in moving), *(_measured(measures[g.name], g) for g in goals)])
+        rows.append(
+            [
+                label,
+                *(_number(getattr(state, name)) for name in moving),
+                *(_measured(measures[g.name], g) for g in goals),
+            ]
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    table = "\n".join("  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in rows)
+    table = "\n".join(
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
     return f"{table}\n\n{found.how_it_ended()}\nIntegration gap: {_measured(found.gap, model.goal('firm'))}"
 
 
@@ -158,7 +175,9 @@ def _values_from(where: str, model: type[MiniModel]) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Refused(f"--values: {where} does not hold JSON: {error}.") from error
     if not isinstance(values, dict):
-        raise Refused(f"--values takes a JSON object, such as {{{json.dumps(next(iter(model.parameters)))}: …}}; got {text.strip()[:40]!r}.")
+        raise Refused(
+            f'--values takes a JSON object, such as {{"{next(iter(model.parameters))}": …}}; got {text.strip()[:40]!r}.'
+        )
     return values
 
 
@@ -179,7 +198,11 @@ def _shown(model: MiniModel, as_json: bool) -> str:
     outcome = model.outcome()
     width = max(len(measure.label) for measure in model.measures)
     lines = [model.title, ""]
-    lines += [f"{name} = {json.dumps(value)}" for name, value in model.values.items() if model.parameters[name].side != "setting"]
+    lines += [
+        f"{name} = {json.dumps(value)}"
+        for name, value in model.values.items()
+        if model.parameters[name].side != "setting"
+    ]
     lines += ["", *(f"{m.label:<{width}}  {_measured(outcome.measures[m.name], m)}" for m in model.measures)]
     lines += ["", *(f"Problem: {problem}" for problem in outcome.problems), outcome.summary]
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -96,7 +96,11 @@ def choose(model: MiniModel, judge: Judge, levers: Sequence[str] | None = None) 
     stays.
     """
     if levers is None:
-        sides: dict[Judge, tuple[Side, ...]] = {"marketing": ("marketing",), "operations": ("operations",), "firm": ("marketing", "operations", "joint")}
+        sides: dict[Judge, tuple[Side, ...]] = {
+            "marketing": ("marketing",),
+            "operations": ("operations",),
+            "firm": ("marketing", "operations", "joint"),
+        }
         moving = model.levers(*sides[judge])
     else:
         moving = _moving(model, levers)
@@ -109,13 +113,16 @@ def _moving(model: MiniModel, levers: Sequence[str] | None) -> tuple[str, ...]:
     allowed = model.levers("marketing", "operations", "joint", all_of_them=True)
     for name in levers:
         if name not in allowed:
-            raise InputError("levers", name, ", ".join(allowed), f"{name!r} is no lever of {model.name}; its levers are {', '.join(allowed)}.")
+            raise InputError(
+                "levers",
+                name,
+                ", ".join(allowed),
+                f"{name!r} is no lever of {model.name}; its levers are {', '.join(allowed)}.",
+            )
     return tuple(dict.fromkeys(levers))
 
 
-def _replies_in_turn(
-    model: MiniModel, own: Mapping[str, Sequence[str]]
-) -> tuple[tuple[MiniModel, ...], Ended]:
+def _replies_in_turn(model: MiniModel, own: Mapping[str, Sequence[str]]) -> tuple[tuple[MiniModel, ...], Ended]:
     """Marketing first, then operations, until neither moves; a state met before, at the same turn, closes a cycle."""
     moving = [name for levers in own.values() for name in levers]
     states = [model]  # the start, then one after each reply
@@ -126,8 +133,7 @@ def _replies_in_turn(
             return (states[-1],), "settled"
         for position in range(0, len(states) - 3, 2):
             if _same_place(states[-1], states[position], moving):
-                replies = itertools.pairwise(states[position:])
-                return tuple(new for old, new in replies if not _same_place(new, old, moving)), "in a cycle"
+                return tuple(states[position + 1 :]), "in a cycle"
     return (states[-1],), "stopped"
 
 
@@ -158,7 +164,7 @@ class _Best:
         self.sign = 1 if present.goal(judge).better == "more" else -1
         self.model: MiniModel | None = None
         self.score = -math.inf
-        self.problem = ""
+        self.problem, self.missing = "", False
         self.try_point({})
 
     def try_point(self, changes: dict[str, Any]) -> float:
@@ -169,8 +175,11 @@ class _Best:
         except InputError:
             return -math.inf
         value = outcome.measures[self.present.goal(self.judge).name]
-        if value is None or outcome.problems:
-            self.problem = outcome.problems[0] if outcome.problems else self.problem
+        if outcome.problems:
+            self.problem = outcome.problems[0]
+            return -math.inf
+        if value is None:
+            self.missing = True
             return -math.inf
         score = self.sign * value
         if self.model is None or self._beats(model, score):
@@ -192,7 +201,8 @@ class _Best:
         points = GRID_POINTS if len(continuous) == 1 else int(GRID_POINTS_TOGETHER ** (1 / len(continuous)))
         axes = [_grid(here, name, points) for name in continuous]
         scored = [
-            (self.try_point(fixed | dict(zip(continuous, point, strict=True))), point) for point in itertools.product(*axes)
+            (self.try_point(fixed | dict(zip(continuous, point, strict=True))), point)
+            for point in itertools.product(*axes)
         ]
         scored.sort(key=lambda pair: -pair[0])
         for score, point in scored[:3]:
@@ -204,20 +214,24 @@ class _Best:
         steps = [(axis[-1] - axis[0]) / max(len(axis) - 1, 1) for axis in axes]
         for _ in range(60):
             before = list(point)
-            for i, name in enumerate(names):
-                low, high = max(axes[i][0], point[i] - steps[i]), min(axes[i][-1], point[i] + steps[i])
-                point[i] = _golden(lambda x, i=i: self.try_point(fixed | dict(zip(names, [*point[:i], x, *point[i + 1 :]], strict=True))), low, high)  # type: ignore[misc]
+            for i, axis in enumerate(axes):
+
+                def score(x: float, i: int = i) -> float:
+                    moved = [*point[:i], x, *point[i + 1 :]]
+                    return self.try_point(fixed | dict(zip(names, moved, strict=True)))
+
+                point[i] = _golden(score, max(axis[0], point[i] - steps[i]), min(axis[-1], point[i] + steps[i]))
             if len(names) == 1 or all(abs(a - b) <= 1e-10 * (1 + abs(a)) for a, b in zip(point, before, strict=True)):
                 return
 
     def why(self) -> str:
-        goal = self.present.goal(self.judge)
-        if self.problem:
-            return f"{self.present.name}: every setting that {self.judge} could choose has a problem, such as: {self.problem}"
-        return f"{self.present.name}: {goal.label.lower()} does not exist at these values, so the sides cannot be compared."
+        name, goal = self.present.name, self.present.goal(self.judge)
+        if self.problem and not self.missing:
+            return f"{name}: every setting that {self.judge} could choose has a problem, such as: {self.problem}"
+        return f"{name}: {goal.label.lower()} does not exist at these values, so the sides cannot be compared."
 
 
-def _golden(score: Any, low: float, high: float) -> float:
+def _golden(score: Callable[[float], float], low: float, high: float) -> float:
     ratio = (math.sqrt(5) - 1) / 2
     a, b = high - ratio * (high - low), low + ratio * (high - low)
     at_a, at_b = score(a), score(b)
@@ -238,7 +252,7 @@ def _grid(model: MiniModel, name: str, points: int) -> list[float]:
     return [low + (high - low) * i / (points - 1) for i in range(points)]
 
 
-def _values_of(model: MiniModel, name: str) -> Iterator[Any] | Sequence[Any]:
+def _values_of(model: MiniModel, name: str) -> Iterable[Any]:
     parameter = model.parameters[name]
     if parameter.kind == "choice":
         return parameter.choices
@@ -264,7 +278,7 @@ def _span(model: MiniModel, parameter: Parameter) -> float:
 
 
 def _distance(a: MiniModel, b: MiniModel, names: Sequence[str]) -> float:
-    """How far apart two settings are, each lever measured in its own range; a changed choice counts as a whole range."""
+    """How far apart two settings are, each lever in its own range; a changed choice counts as a whole range."""
     total = 0.0
     for name in names:
         parameter, x, y = b.parameters[name], getattr(a, name), getattr(b, name)

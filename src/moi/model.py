@@ -147,14 +147,22 @@ class Parameter:
         except TypeError:  # an array without dimensions
             return None
         if not self.shortest <= len(items) <= LONGEST:
-            raise InputError(self.name, value, self.allowed(model), f"{self.name} must be {self.allowed(model)}; "
-                             f"got a list of {len(items)}.")
+            raise InputError(
+                self.name,
+                value,
+                self.allowed(model),
+                f"{self.name} must be {self.allowed(model)}; got a list of {len(items)}.",
+            )
         plain = []
         for position, item in enumerate(items, start=1):
             number = _plain_number(item)
             if number is None or not self._inside(number, model):
-                raise InputError(self.name, value, self.allowed(model), f"{self.name} must be {self.allowed(model)}; "
-                                 f"got {_shown(item)} in place {position}.")
+                raise InputError(
+                    self.name,
+                    value,
+                    self.allowed(model),
+                    f"{self.name} must be {self.allowed(model)}; got {_shown(item)} in place {position}.",
+                )
             plain.append(float(number))
         return tuple(plain)
 
@@ -260,9 +268,23 @@ def _declare(side: Side) -> Callable[..., Any]:
         if isinstance(default, list):
             default = tuple(default)
         parameter = dict(
-            side=side, kind=kind or _kind_of(default, choices), default=default, label=label, unit=unit,
-            meaning=meaning, decides=decides, low=low, high=high, above=above, below=below, search=search,
-            step=step, choices=tuple(choices), words=words, optional=optional, shortest=shortest,
+            side=side,
+            kind=kind or _kind_of(default, choices),
+            default=default,
+            label=label,
+            unit=unit,
+            meaning=meaning,
+            decides=decides,
+            low=low,
+            high=high,
+            above=above,
+            below=below,
+            search=search,
+            step=step,
+            choices=tuple(choices),
+            words=words,
+            optional=optional,
+            shortest=shortest,
         )
         return field(default=default, metadata={"parameter": parameter})
 
@@ -299,8 +321,11 @@ class MiniModel:
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
         dataclass(frozen=True, kw_only=True)(cls)
         cls.parameters = {
-            f.name: Parameter(name=f.name, **f.metadata["parameter"]) for f in dataclasses.fields(cls)  # type: ignore[arg-type]
+            f.name: Parameter(name=f.name, **f.metadata["parameter"])
+            for f in dataclasses.fields(cls)  # type: ignore[arg-type]
         }
+        if hidden := [name for name in cls.parameters if hasattr(MiniModel, name)]:
+            raise TypeError(f"{cls.__name__}: a parameter called {hidden[0]} would hide MiniModel.{hidden[0]}")
         cls.outcome = _in_the_readers_words(cls.outcome)  # type: ignore[method-assign]
         cls.best_levers = _in_the_readers_words(cls.best_levers)  # type: ignore[method-assign]
 
@@ -328,8 +353,7 @@ class MiniModel:
     def values(self) -> dict[str, Any]:
         """Parameter name to value, in plain types that JSON can hold."""
         return {
-            name: list(value) if isinstance(value := getattr(self, name), tuple) else value
-            for name in self.parameters
+            name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in self.parameters
         }
 
     def but(self, **changes: Any) -> typing.Self:
@@ -380,7 +404,9 @@ def _in_the_readers_words(compute: Callable[..., Any]) -> Callable[..., Any]:
             )
             value = getattr(self, extreme.name)
             raise InputError(
-                extreme.name, value, "a value nearer to its default",
+                extreme.name,
+                value,
+                "a value nearer to its default",
                 f"these values together are too extreme to compute with; the furthest from its default is "
                 f"{extreme.name} = {_shown(value)} (default {_shown(extreme.default)}).",
             ) from failure

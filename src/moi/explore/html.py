@@ -99,7 +99,7 @@ def _control(model: MiniModel, parameter: Parameter, uid: str) -> str:
     unit = f'<span class="moi-unit">{escape(parameter.unit)}</span>' if parameter.unit else ""
     meaning = f'<small id="{field}-meaning">{escape(parameter.meaning)}</small>' if parameter.meaning else ""
     described = f' aria-describedby="{field}-meaning"' if parameter.meaning else ""
-    label = f'<label for="{field}">{escape(parameter.label)}</label>'
+    label = f'<span class="moi-name"><label for="{field}">{escape(parameter.label)}</label> {unit}</span>'
     head = f'<div class="moi-control" data-parameter="{name}" data-kind="{parameter.kind}">'
     if parameter.kind == "choice":
         options = "".join(_option(choice, choice == value) for choice in parameter.choices)
@@ -110,7 +110,7 @@ def _control(model: MiniModel, parameter: Parameter, uid: str) -> str:
     if parameter.kind == "numbers":
         return f"{head}{label}{_list_control(parameter, value, field, described)}{meaning}</div>"
     box = f'<input type="text" inputmode="decimal" autocomplete="off" id="{field}" value="{_plain(value)}"{described}>'
-    return f'{head}{label}<span class="moi-box">{box}{unit}</span>{_slider(model, parameter, value)}{meaning}</div>'
+    return f"{head}{label}{_slider(model, parameter, value)}{box}{meaning}</div>"
 
 
 def _slider(model: MiniModel, parameter: Parameter, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The mini-models, one file each. A new file here is found by the explorer, the command line, the page and the tests."""
+"""The mini-models, one file each: a new file is found by the explorer, the command line, the page and the tests."""
 
 import functools
 import importlib

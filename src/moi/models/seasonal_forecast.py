@@ -67,7 +67,8 @@ class SeasonalForecast(
 
     Source: Holt (1957) and Winters (1960) for the recursions.
 
-    >>> model = SeasonalForecast(series=[10, 20, 30, 12, 24, 36, 14, 28, 42], period=3, holdout=3, method="seasonal_naive")
+    >>> sold = [10, 20, 30, 12, 24, 36, 14, 28, 42]
+    >>> model = SeasonalForecast(series=sold, period=3, holdout=3, method="seasonal_naive")
     >>> [row["statistical"] for row in model.outcome().tables["forecast"]]
     [12.0, 24.0, 36.0]
     >>> model.outcome().measures["mae"]                  # (2 + 4 + 6)/3
@@ -88,30 +89,64 @@ class SeasonalForecast(
     )
 
     series: tuple[float, ...] | str = setting(
-        "harbour_ices", kind="numbers", words=lambda: data.series_names(at_least=30), shortest=3, low=-1e9, high=1e9, label="Series",
+        "harbour_ices",
+        kind="numbers",
+        words=lambda: data.series_names(at_least=30),
+        shortest=3,
+        low=-1e9,
+        high=1e9,
+        label="Series",
         meaning="what was sold in each period, oldest first, or the name of a data set",
     )
     period: int = setting(12, low=1, high=366, unit="periods", label="Periods in a season", meaning="m")
-    holdout: int = setting(12, low=0, high=1_000, unit="periods", label="Periods kept back", meaning="to judge the forecast on")
-    horizon: int = setting(0, low=0, high=1_000, unit="periods", label="Periods ahead", meaning="forecast beyond the end of the series")
+    holdout: int = setting(
+        12, low=0, high=1_000, unit="periods", label="Periods kept back", meaning="to judge the forecast on"
+    )
+    horizon: int = setting(
+        0, low=0, high=1_000, unit="periods", label="Periods ahead", meaning="forecast beyond the end of the series"
+    )
     method: str = setting("holt_winters_multiplicative", choices=METHODS, label="Method")
     window: int = setting(3, low=1, high=1_000, unit="periods", label="Window of the moving average")
-    alpha: float = setting(0.3, low=0, high=1, step=0.01, label="Level smoothing", meaning="α: weight of the newest period in the level")
-    beta: float = setting(0.1, low=0, high=1, step=0.01, label="Trend smoothing", meaning="β: weight of the newest step in the trend")
-    gamma: float = setting(0.2, low=0, high=1, step=0.01, label="Season smoothing", meaning="γ: weight of the newest season")
-    initial_level: float | None = setting(None, kind="number", optional=True, low=-1e9, high=1e9, unit="units", label="Start of the level")
+    alpha: float = setting(
+        0.3, low=0, high=1, step=0.01, label="Level smoothing", meaning="α: weight of the newest period in the level"
+    )
+    beta: float = setting(
+        0.1, low=0, high=1, step=0.01, label="Trend smoothing", meaning="β: weight of the newest step in the trend"
+    )
+    gamma: float = setting(
+        0.2, low=0, high=1, step=0.01, label="Season smoothing", meaning="γ: weight of the newest season"
+    )
+    initial_level: float | None = setting(
+        None, kind="number", optional=True, low=-1e9, high=1e9, unit="units", label="Start of the level"
+    )
     initial_trend: float | None = setting(
         None, kind="number", optional=True, low=-1e9, high=1e9, unit="units/period", label="Start of the trend"
     )
     initial_seasonal: tuple[float, ...] | None = setting(
-        None, kind="numbers", optional=True, low=-1e9, high=1e9, label="Start of the season", meaning="one factor (or amount) for each period of a season"
+        None,
+        kind="numbers",
+        optional=True,
+        low=-1e9,
+        high=1e9,
+        label="Start of the season",
+        meaning="one factor (or amount) for each period of a season",
     )
     sales_adjustment: float = marketing(
-        0.0, low=-MOST_ADJUSTMENT, high=MOST_ADJUSTMENT, step=0.01, decides=True, label="Added by sales",
+        0.0,
+        low=-MOST_ADJUSTMENT,
+        high=MOST_ADJUSTMENT,
+        step=0.01,
+        decides=True,
+        label="Added by sales",
         meaning="fraction added to the statistical forecast, a",
     )
     operations_adjustment: float = operations(
-        0.0, low=-MOST_ADJUSTMENT, high=MOST_ADJUSTMENT, step=0.01, decides=True, label="Added by operations",
+        0.0,
+        low=-MOST_ADJUSTMENT,
+        high=MOST_ADJUSTMENT,
+        step=0.01,
+        decides=True,
+        label="Added by operations",
         meaning="fraction added to the forecast of sales, b",
     )
     shortage_cost: float = setting(1.40, low=0, high=1e6, unit="£/unit", label="Cost of a lost sale")
@@ -173,13 +208,17 @@ class SeasonalForecast(
         needed = max(2 * self.period, self.window + 1 if self.method == "moving_average" else 0) + self.holdout
         if len(self._history()) < needed:
             raise InputError(
-                "series", self.series, f"at least {needed} numbers",
+                "series",
+                self.series,
+                f"at least {needed} numbers",
                 f"series has {len(self._history())} periods, but needs at least {needed}: two seasons of {self.period} "
                 f"to learn from and {self.holdout} kept back.",
             )
         if self.initial_seasonal is not None and len(self.initial_seasonal) != self.period:
             raise InputError(
-                "initial_seasonal", self.initial_seasonal, f"{self.period} numbers",
+                "initial_seasonal",
+                self.initial_seasonal,
+                f"{self.period} numbers",
                 f"initial_seasonal must hold {self.period} numbers, one for each period of a season; got "
                 f"{len(self.initial_seasonal)}.",
             )
@@ -188,8 +227,11 @@ class SeasonalForecast(
                 for position, value in enumerate(values, start=1):
                     if value <= 0:
                         raise InputError(
-                            name, value, "numbers above 0",
-                            f"{name} must hold numbers above 0 for the multiplicative method; got {value:g} in place {position}.",
+                            name,
+                            value,
+                            "numbers above 0",
+                            f"{name} must hold numbers above 0 for the multiplicative method; "
+                            f"got {value:g} in place {position}.",
                         )
 
     def outcome(self) -> Outcome:
@@ -232,14 +274,17 @@ class SeasonalForecast(
         if not rows or any(row["statistical"] <= 0 for row in rows):
             return None
         short, left = {
-            "marketing": (self.shortage_cost, 0.0), "operations": (0.0, self.leftover_cost),
+            "marketing": (self.shortage_cost, 0.0),
+            "operations": (0.0, self.leftover_cost),
             "firm": (self.shortage_cost, self.leftover_cost),
         }[judge]
         fixed = self._multiplier()
         for name in levers:
             fixed /= 1 + getattr(self, name)
         reach = [fixed * (1 + sign * MOST_ADJUSTMENT) ** len(levers) for sign in (-1, 1)]
-        least, most = _flat_bottom([(row["actual"] / row["statistical"], row["statistical"]) for row in rows], short, left)
+        least, most = _flat_bottom(
+            [(row["actual"] / row["statistical"], row["statistical"]) for row in rows], short, left
+        )
         # The product wanted: inside the flat bottom as near as can be to leaving these levers at zero.
         wanted = min(max(min(max(fixed, least), most), reach[0]), reach[1])
         share = (wanted / fixed) ** (1 / len(levers)) - 1
@@ -255,7 +300,9 @@ class SeasonalForecast(
         m, n = self.period, len(y)
         if self.method in ("naive", "seasonal_naive"):
             back = 1 if self.method == "naive" else m
-            return Forecast([None] * m + [y[t - back] for t in range(m, n)], [y[n - back + step % back] for step in range(steps)])
+            return Forecast(
+                [None] * m + [y[t - back] for t in range(m, n)], [y[n - back + step % back] for step in range(steps)]
+            )
         if self.method == "moving_average":
             w, start = self.window, max(m, self.window)
             means = [fsum(y[t - w : t]) / w for t in range(start, n + 1)]
@@ -302,7 +349,9 @@ class SeasonalForecast(
             return measures
         errors = [a - f for a, f in zip(actual, used, strict=True)]
         mae = fsum(map(abs, errors)) / len(errors)
-        seasonal_naive = [abs(fitted_part[t] - fitted_part[t - self.period]) for t in range(self.period, len(fitted_part))]
+        seasonal_naive = [
+            abs(fitted_part[t] - fitted_part[t - self.period]) for t in range(self.period, len(fitted_part))
+        ]
         scale = fsum(seasonal_naive) / len(seasonal_naive)
         lost = self.shortage_cost * fsum(max(e, 0.0) for e in errors)
         leftover = self.leftover_cost * fsum(max(-e, 0.0) for e in errors)
@@ -312,7 +361,9 @@ class SeasonalForecast(
             "mismatch_cost": lost + leftover,
             "mae": mae,
             "rmse": sqrt(fsum(e * e for e in errors) / len(errors)),
-            "mape": fsum(abs(e / a) for e, a in zip(errors, actual, strict=True)) / len(errors) if all(actual) else None,
+            "mape": fsum(abs(e / a) for e, a in zip(errors, actual, strict=True)) / len(errors)
+            if all(actual)
+            else None,
             "mase": mae / scale if scale > 0 else None,
             "bias": fsum(errors) / len(errors),
             "tracking_signal": fsum(errors) / mae if mae > 0 else 0.0,
@@ -328,11 +379,16 @@ class SeasonalForecast(
             return "Nothing is kept back, so the forecast is drawn but cannot be judged."
         above = sum(a > f for a, f in zip(actual, used, strict=False))
         change = self._multiplier() - 1
-        moved = "as the method gives it" if abs(change) < 5e-4 else f"{abs(change):.1%} {'above' if change > 0 else 'below'} the method's"
+        moved = (
+            "as the method gives it"
+            if abs(change) < 5e-4
+            else f"{abs(change):.1%} {'above' if change > 0 else 'below'} the method's"
+        )
+        periods = len(actual)
         lost, leftover, both = (pounds(measures[goal.name] or 0.0) for goal in self.measures[:3])
         return (
-            f"The forecast used is {moved}. Of the {len(actual)} periods kept back, {above} sold more than forecast and "
-            f"{len(actual) - above} did not: lost sales cost {lost}, leftovers {leftover}, together {both}."
+            f"The forecast used is {moved}. Of the {periods} periods kept back, {above} sold more than forecast and "
+            f"{periods - above} did not: lost sales cost {lost}, leftovers {leftover}, together {both}."
         )
 
 

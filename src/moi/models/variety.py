@@ -51,20 +51,36 @@ class Variety(MiniModel, title="How many variants?", question="When does another
     )
 
     variants: int = marketing(
-        12, low=1, high=MOST_VARIANTS, decides=True, unit="flavours", label="Flavours offered",
+        12,
+        low=1,
+        high=MOST_VARIANTS,
+        decides=True,
+        unit="flavours",
+        label="Flavours offered",
         meaning="number of variants, n",
     )
     setup_cost: float = operations(
-        400.0, low=lambda m: min(20.0, m.base_setup_cost), high=lambda m: m.base_setup_cost, decides=True, step=1, unit="£/changeover",
-        label="Cost of a changeover", meaning="what one changeover costs after the investment, s",
+        400.0,
+        low=lambda m: min(20.0, m.base_setup_cost),
+        high=lambda m: m.base_setup_cost,
+        decides=True,
+        step=1,
+        unit="£/changeover",
+        label="Cost of a changeover",
+        meaning="what one changeover costs after the investment, s",
     )
     customers: float = setting(
         200_000.0, above=0, unit="customers/year", label="Customers", meaning="people who might buy one unit a year, N"
     )
     price: float = setting(3.00, above=0, unit="£/unit", label="Price")
-    unit_cost: float = setting(1.60, above=0, unit="£/unit", label="Unit cost", meaning="material and making, without changeovers")
+    unit_cost: float = setting(
+        1.60, above=0, unit="£/unit", label="Unit cost", meaning="material and making, without changeovers"
+    )
     appeal: float = setting(
-        0.15, above=0, label="Appeal of one flavour", meaning="attraction of one variant where not buying has attraction 1, v"
+        0.15,
+        above=0,
+        label="Appeal of one flavour",
+        meaning="attraction of one variant where not buying has attraction 1, v",
     )
     holding_rate: float = setting(
         0.25, above=0, unit="1/year", label="Holding rate", meaning="yearly cost of stock as a fraction of its value"
@@ -76,7 +92,10 @@ class Variety(MiniModel, title="How many variants?", question="When does another
         400.0, above=0, unit="£/changeover", label="Changeover cost before any investment", meaning="s₀"
     )
     setup_investment: float = setting(
-        8_000.0, low=0, unit="£/year", label="Cost of quicker changeovers",
+        8_000.0,
+        low=0,
+        unit="£/year",
+        label="Cost of quicker changeovers",
         meaning="yearly cost of each reduction of the changeover cost by the factor e, k",
     )
 
@@ -96,7 +115,12 @@ class Variety(MiniModel, title="How many variants?", question="When does another
                     "data": {"name": "curve"},
                     "mark": {"type": "line", "strokeWidth": 2.5, "strokeDash": dash},
                     "encoding": {
-                        "y": {"field": name.lower(), "type": "quantitative", "title": "£ a year", "axis": {"format": "~s"}},
+                        "y": {
+                            "field": name.lower(),
+                            "type": "quantitative",
+                            "title": "£ a year",
+                            "axis": {"format": "~s"},
+                        },
                         "color": {
                             "datum": name,
                             "title": None,
