@@ -97,12 +97,6 @@ def test_package_lock_names_versions_and_hashes_and_no_address():
         assert package["integrity"].startswith("sha512-")
 
 
-def test_mathematics_has_the_styles_of_the_program_that_sets_it():
-    from sphinxcontrib import katex
-
-    assert NPM["dependencies"]["katex"] == katex.katex_version
-
-
 def test_jupyterlab_opens_pages_as_notebooks():
     shared = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert shared == {"jupyter/overrides.json": "share/jupyter/lab/settings/overrides.d/moi.json"}

@@ -48,7 +48,7 @@ def markup(model: MiniModel, show: Sequence[str], charts: str = "") -> str:
 <p class="moi-error" role="alert" hidden></p>
 <ul class="moi-problems"{"" if problems else " hidden"}>{problems}</ul>
 <div class="moi-results">{"".join(_goals(model, shown["texts"]))}</div>
-<div class="moi-chart" role="img" aria-labelledby="{uid}-summary">{charts}</div>
+<div class="moi-chart" role="img" aria-labelledby="{uid}-summary"><div aria-hidden="true">{charts}</div></div>
 <p class="moi-summary" id="{uid}-summary">{escape(shown["summary"])}</p>
 {_questions()}
 <div class="moi-comparison" hidden></div>

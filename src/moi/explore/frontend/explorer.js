@@ -64,7 +64,7 @@ export function mount(root, host, start = null) {
     $(".moi-summary").textContent = answer.summary;
     $(".moi-python code").textContent = answer.python;
     if ($(".moi-tables").open) showTables();
-    (chart ??= newChart($(".moi-chart"), specification.chart)).draw(answer.tables);
+    (chart ??= newChart($(".moi-chart > div"), specification.chart)).draw(answer.tables);
     host.changed?.(values, first);
     if (answer.comparison) showComparison(answer.comparison, sent.state);
     else tell(answer.summary);
