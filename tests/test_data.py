@@ -81,7 +81,9 @@ def test_column_states_its_unit_or_that_it_has_none(name, field):
 
 def test_licence_files_named_in_the_description_are_there():
     local = [
-        licence["path"] for resource in RESOURCES.values() for licence in resource.get("licenses", ())
+        licence["path"]
+        for resource in RESOURCES.values()
+        for licence in resource.get("licenses", ())
         if "://" not in licence["path"]
     ]
     assert local and all((DATA / path).is_file() for path in local)

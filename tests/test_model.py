@@ -72,7 +72,7 @@ def bad_values(parameter, model):
         yield from ("twelve", "12", "", True, False, [12.0])
         yield from numbers_outside(parameter, model)
         if parameter.kind == "whole":
-            yield parameter.default + 0.5
+            yield parameter.limits(model)[0] + 0.5
 
 
 @each_model
@@ -151,6 +151,7 @@ def test_the_value_given_is_shown_exactly(model, parameter):
 def test_numbers_of_numpy_and_pandas_become_plain_ones(model, parameter):
     default = parameter.default
     if parameter.kind == "whole":
+        default = default if isinstance(default, int) else int(parameter.limits(model())[0])
         given = [numpy.int64(default), numpy.int16(default), numpy.float64(default), Fraction(default)]
     elif parameter.kind == "number":
         value = default if default is not None else sum(parameter.limits(model())) / 2
@@ -249,7 +250,13 @@ import json
 import moi.interface, moi.model
 from moi.explore.answering import answer_json
 from moi.models import all_models
-print(json.dumps([answer_json(request) for request in json.loads(sys.argv[2])]))
+from moi.solver import NoSolver
+def answered(request):
+    try:
+        return answer_json(request)
+    except NoSolver:
+        return "no solver"
+print(json.dumps([answered(request) for request in json.loads(sys.argv[2])]))
 foreign = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {"__main__", "moi"}
 sys.exit(f"imported from outside the standard library: {foreign}" if foreign else 0)
 """
@@ -258,10 +265,14 @@ sys.exit(f"imported from outside the standard library: {foreign}" if foreign els
         [sys.executable, "-I", "-S", "-c", program, str(source), json.dumps(requests)], capture_output=True, text=True
     )
     assert bare.returncode == 0, bare.stderr
-    assert json.loads(bare.stdout) == [answering.answer_json(request) for request in requests]
+    answers = json.loads(bare.stdout)
+    assert answers.count("no solver") < len(answers)
+    for request, bare_answer in zip(requests, answers, strict=True):
+        assert bare_answer in ("no solver", answering.answer_json(request))
 
 
 def test_a_model_is_found_by_its_name():
+    assert list(all_models()) == sorted(all_models())
     assert all(get(name) is model for name, model in all_models().items())
     with pytest.raises(UnknownModel, match="there is no model 'no_such_model'; there are "):
         get("no_such_model")

@@ -147,15 +147,17 @@ def _columns(name: str) -> MappingProxyType[str, tuple[Any, ...]]:
     columns: dict[str, list[Any]] = {column: [] for column in expected}
     for line, row in enumerate(rows[1:], start=2):
         if len(row) != len(fields):
-            raise DataError(f"{file}, line {line}: {len(fields)} values expected ({', '.join(expected)}), "
-                            f"{len(row)} found.")
+            raise DataError(
+                f"{file}, line {line}: {len(fields)} values expected ({', '.join(expected)}), {len(row)} found."
+            )
         for field, cell in zip(fields, row, strict=True):
             kind, read = READERS[field["type"]]
             try:
                 columns[field["name"]].append(read(cell))
             except ValueError:
-                raise DataError(f"{file}, line {line}, column {field['name']}: {kind} expected, "
-                                f"{cell!r} found.") from None
+                raise DataError(
+                    f"{file}, line {line}, column {field['name']}: {kind} expected, {cell!r} found."
+                ) from None
     return MappingProxyType({column: tuple(values) for column, values in columns.items()})
 
 

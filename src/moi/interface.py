@@ -140,15 +140,17 @@ def _replies_in_turn(model: MiniModel, own: Mapping[str, Sequence[str]]) -> tupl
 def _best(model: MiniModel, judge: Judge, moving: Sequence[str]) -> MiniModel:
     if not moving:
         return model
-    present = _judged(model, judge)
     known = model.best_levers(judge, moving)
-    found = None if known is None else model.but(**known)
-    if found is not None and not found.outcome().problems:
-        # Of equal values the present stays.
-        return model if not model.outcome().problems and _same(_judged(found, judge), present) else found
-    continuous = [name for name in moving if model.parameters[name].kind == "number"]
-    discrete = [name for name in moving if name not in continuous]
-    best = _Best(model, judge, moving)
+    if known is not None:
+        found = model.but(**known)
+        # Of equal values the present stays. A closed form answers for what it returns, problems included.
+        return model if _same(_judged(found, judge), _judged(model, judge), 1e-14) else found
+    # A lever with a closed form of its own need not be searched: it follows the others.
+    follower = next((name for name in moving if len(moving) > 1 and model.best_levers(judge, [name]) is not None), None)
+    searched = [name for name in moving if name != follower]
+    continuous = [name for name in searched if model.parameters[name].kind == "number"]
+    discrete = [name for name in searched if name not in continuous]
+    best = _Best(model, judge, moving, follower)
     for settings in itertools.product(*(_values_of(model, name) for name in discrete)):
         best.search(dict(zip(discrete, settings, strict=True)), continuous)
     if best.model is None:
@@ -159,8 +161,8 @@ def _best(model: MiniModel, judge: Judge, moving: Sequence[str]) -> MiniModel:
 class _Best:
     """The best admissible point met so far, for one judge."""
 
-    def __init__(self, present: MiniModel, judge: Judge, moving: Sequence[str]) -> None:
-        self.present, self.judge, self.moving = present, judge, moving
+    def __init__(self, present: MiniModel, judge: Judge, moving: Sequence[str], follower: str | None) -> None:
+        self.present, self.judge, self.moving, self.follower = present, judge, moving, follower
         self.sign = 1 if present.goal(judge).better == "more" else -1
         self.model: MiniModel | None = None
         self.score = -math.inf
@@ -171,6 +173,8 @@ class _Best:
         """The score at the present values with ``changes``; minus infinity where a point is not admissible."""
         try:
             model = self.present.but(**changes)
+            if self.follower and changes:
+                model = model.but(**model.best_levers(self.judge, [self.follower]) or {})
             outcome = model.outcome()
         except InputError:
             return -math.inf
@@ -220,7 +224,8 @@ class _Best:
                     moved = [*point[:i], x, *point[i + 1 :]]
                     return self.try_point(fixed | dict(zip(names, moved, strict=True)))
 
-                point[i] = _golden(score, max(axis[0], point[i] - steps[i]), min(axis[-1], point[i] + steps[i]))
+                low, high = max(axis[0], point[i] - steps[i]), min(axis[-1], point[i] + steps[i])
+                point[i] = _golden(score, low, point[i], high)
             if len(names) == 1 or all(abs(a - b) <= 1e-10 * (1 + abs(a)) for a, b in zip(point, before, strict=True)):
                 return
 
@@ -231,12 +236,13 @@ class _Best:
         return f"{name}: {goal.label.lower()} does not exist at these values, so the sides cannot be compared."
 
 
-def _golden(score: Callable[[float], float], low: float, high: float) -> float:
+def _golden(score: Callable[[float], float], low: float, known: float, high: float) -> float:
+    """Golden-section search between ``low`` and ``high``, towards ``known`` where neither point is admissible."""
     ratio = (math.sqrt(5) - 1) / 2
     a, b = high - ratio * (high - low), low + ratio * (high - low)
     at_a, at_b = score(a), score(b)
-    while high - low > 1e-11 * (1 + abs(low) + abs(high)):
-        if at_a >= at_b:
+    while high - low > 1e-10 * (1 + abs(low) + abs(high)):
+        if at_a > at_b or (at_a == at_b and known <= b):
             high, b, at_b = b, a, at_a
             a = high - ratio * (high - low)
             at_a = score(a)
@@ -266,10 +272,10 @@ def _judged(model: MiniModel, judge: Judge) -> float | None:
     return model.outcome().measures[model.goal(judge).name]
 
 
-def _same(a: float | None, b: float | None) -> bool:
+def _same(a: float | None, b: float | None, nearly: float = 1e-12) -> bool:
     if a is None or b is None:
         return a is b
-    return math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12)
+    return math.isclose(a, b, rel_tol=nearly, abs_tol=nearly)
 
 
 def _span(model: MiniModel, parameter: Parameter) -> float:
@@ -281,9 +287,9 @@ def _distance(a: MiniModel, b: MiniModel, names: Sequence[str]) -> float:
     """How far apart two settings are, each lever in its own range; a changed choice counts as a whole range."""
     total = 0.0
     for name in names:
-        parameter, x, y = b.parameters[name], getattr(a, name), getattr(b, name)
-        if parameter.kind in ("number", "whole"):
-            total += abs(x - y) / _span(b, parameter)
+        x, y = getattr(a, name), getattr(b, name)
+        if isinstance(x, (int, float)) and isinstance(y, (int, float)):
+            total += abs(x - y) / _span(b, b.parameters[name])
         else:
             total += float(x != y)
     return total
@@ -294,11 +300,11 @@ def _same_place(a: MiniModel, b: MiniModel, names: Sequence[str]) -> bool:
 
 
 def _at_limit(model: MiniModel, name: str) -> bool:
-    parameter = model.parameters[name]
-    if parameter.kind not in ("number", "whole"):
+    parameter, value = model.parameters[name], getattr(model, name)
+    if parameter.kind not in ("number", "whole") or not isinstance(value, (int, float)):
         return False
     low, high = parameter.search_limits(model)
-    return min(abs(getattr(model, name) - low), abs(getattr(model, name) - high)) <= SAME * _span(model, parameter)
+    return min(abs(value - low), abs(value - high)) <= SAME * _span(model, parameter)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -451,7 +451,7 @@ def _one_of(names: Iterable[str]) -> str:
 
 def _plain(number: float) -> str:
     """A bound as a reader would write it: 60, 0.05, 1 000 000 000 000."""
-    return written(number) if number == int(number) else str(number)
+    return written(number) if number == int(number) else f"{number:.13g}"
 
 
 def _shown(value: object, longest: int = 60) -> str:

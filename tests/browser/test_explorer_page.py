@@ -178,7 +178,12 @@ def test_a_lost_snapshot_only_costs_time(page, site):
 def test_fast_moves_end_at_the_newest_value(page, variety):
     slider = variety.get_by_label("Flavours offered, slider")
     slider.evaluate(
-        """(slider) => { for (let n = 1; n <= 60; n++) { slider.value = n; slider.dispatchEvent(new Event("input", {bubbles: true})); } }"""
+        """(slider) => {
+            for (let n = 1; n <= 60; n++) {
+                slider.value = n;
+                slider.dispatchEvent(new Event("input", { bubbles: true }));
+            }
+        }"""
     )
     expect(told(variety, "profit")).to_have_text(
         answer({"model": "variety", "values": {"variants": 60}})["texts"]["profit"]

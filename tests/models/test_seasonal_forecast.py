@@ -336,6 +336,8 @@ def test_naive_seasonal_naive_and_moving_average_by_hand():
     assert outcome(**common, method="naive").measures["fit_sse"] == 1 + 4 + 1 + 4
     assert outcome(**common, method="seasonal_naive").measures["fit_sse"] == 1 + 1 + 9 + 9
     assert outcome(**common, method="moving_average", window=4).measures["fit_sse"] == 2.5**2 + 3.5**2
+    # a window of 1 is the naive method, and no method is judged on the first season
+    assert outcome(**common, method="moving_average", window=1).measures["fit_sse"] == 1 + 4 + 1 + 4
 
 
 def test_the_table_has_a_row_for_each_period_kept_back_or_ahead():
@@ -427,6 +429,10 @@ def test_without_periods_kept_back_nothing_is_judged_and_nothing_compared():
         ),
         ({"series": [1.0] * 23, "holdout": 0}, "series has 23 periods, but needs at least 24"),
         ({"holdout": 1_000}, "but needs at least 1024"),
+        (
+            {"series": [1.0] * 50, "method": "moving_average", "window": 50, "holdout": 2},
+            "needs at least 53: one more than the window of 50 to learn from and 2 kept back.",
+        ),
         (
             {"initial_seasonal": [1.0] * 11},
             "initial_seasonal must hold 12 numbers, one for each period of a season; got 11.",

@@ -18,6 +18,7 @@ from moi.node import run_node
 PACKAGE = Path(__file__).parents[1]
 STATIC = Path(__file__).parent / "static"
 PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+HIGHS = ("highs.mjs", "highs.wasm")
 PLACE = "_static/moi"
 
 
@@ -41,17 +42,21 @@ def _add_python(app: Sphinx, failure: Exception | None) -> None:
 def assets(place: Path, root: Path) -> None:
     """Put what the page's worker loads into ``place``: bundle, Pyodide, models, memory snapshot.
 
+    HiGHS lies there too, and is fetched only when a model asks for a solver.
+
     ``root`` is the folder that holds ``node_modules``. The snapshot is made anew only if what it holds has changed.
     """
     pyodide = root / "node_modules" / "pyodide"
     if not pyodide.is_dir() or not (STATIC / "page.js").exists():
         raise ExtensionError("The explorer's front end is not built: run `make html`, which builds it first.")
-    (place / "pyodide").mkdir(parents=True, exist_ok=True)
+    modules = root / "node_modules"
+    for folder, source, names in (("pyodide", pyodide, PYODIDE), ("highs", modules / "highs" / "build", HIGHS)):
+        (place / folder).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            if not _same_size(source / name, place / folder / name):
+                shutil.copyfile(source / name, place / folder / name)
     for name in ("page.js", "worker.js", "explorer.css"):
         shutil.copyfile(STATIC / name, place / name)
-    for name in PYODIDE:
-        if not _same_size(pyodide / name, place / "pyodide" / name):
-            shutil.copyfile(pyodide / name, place / "pyodide" / name)
     models = _zipped_models()
     mark = hashlib.sha256(models + (pyodide / "package.json").read_bytes()).hexdigest()
     made = place / "snapshot.sha256"

@@ -205,13 +205,16 @@ class SeasonalForecast(
     }
 
     def check_together(self) -> None:
-        needed = max(2 * self.period, self.window + 1 if self.method == "moving_average" else 0) + self.holdout
+        learnt_from = 2 * self.period, f"two seasons of {self.period}"
+        if self.method == "moving_average":
+            learnt_from = max(learnt_from, (self.window + 1, f"one more than the window of {self.window}"))
+        needed = learnt_from[0] + self.holdout
         if len(self._history()) < needed:
             raise InputError(
                 "series",
                 self.series,
                 f"at least {needed} numbers",
-                f"series has {len(self._history())} periods, but needs at least {needed}: two seasons of {self.period} "
+                f"series has {len(self._history())} periods, but needs at least {needed}: {learnt_from[1]} "
                 f"to learn from and {self.holdout} kept back.",
             )
         if self.initial_seasonal is not None and len(self.initial_seasonal) != self.period:
@@ -270,8 +273,9 @@ class SeasonalForecast(
         For the firm it is the weighted quantile of those ratios at shortage/(shortage + leftover). Of equally good
         settings the one with the smallest adjustments is returned.
         """
-        rows = [row for row in self.outcome().tables["forecast"] if row["actual"] is not None]
-        if not rows or any(row["statistical"] <= 0 for row in rows):
+        outcome = self.outcome()
+        rows = [row for row in outcome.tables["forecast"] if row["actual"] is not None]
+        if not rows or outcome.problems or any(row["statistical"] <= 0 for row in rows):
             return None
         short, left = {
             "marketing": (self.shortage_cost, 0.0),

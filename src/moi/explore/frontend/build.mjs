@@ -14,6 +14,6 @@ await build({
   target: "es2022",
   charset: "utf8",
   legalComments: "none",
-  external: ["*/pyodide/pyodide.mjs"],
+  external: ["*/pyodide/pyodide.mjs", "*/highs/highs.mjs"],
   logLevel: "warning",
 });

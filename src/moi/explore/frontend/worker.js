@@ -3,6 +3,8 @@
 // A snapshot of its memory with the models imported, made when the book was built, starts it fastest. Pyodide calls
 // snapshots experimental, so a start that fails with one is tried again without.
 
+import { port } from "./solver.js";
+
 const here = new URL("./", import.meta.url);
 
 async function start(loadPyodide) {
@@ -24,23 +26,45 @@ async function unzipped(name) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+// A model that needs a solver says so; HiGHS is fetched then, and the question asked again.
+let solver;
+async function addSolver() {
+  const { default: loadHighs } = await import(new URL("highs/highs.mjs", here));
+  python.registerJsModule("moi_highs", port(await loadHighs()));
+}
+
+let python;
 let answer;
 const started = (async () => {
   const [{ loadPyodide }, models] = await Promise.all([
     import(new URL("pyodide/pyodide.mjs", here)),
     fetch(new URL("models.zip", here)).then((response) => response.arrayBuffer()),
   ]);
-  const python = await start(loadPyodide);
+  python = await start(loadPyodide);
   python.unpackArchive(models, "zip", { extractDir: "/lib/models" });
   answer = python.runPython("import sys; sys.path.append('/lib/models')\nfrom moi.explore.answering import answer_json\nanswer_json");
   postMessage({ ready: true });
 })();
 started.catch((failure) => postMessage({ failed: String(failure) }));
 
+async function answered(request) {
+  try {
+    return answer(request);
+  } catch (failure) {
+    if (failure.type !== "NoSolver") throw failure;
+    solver ??= addSolver();
+    await solver.catch((why) => {
+      solver = undefined; // the next question tries again
+      throw why;
+    });
+    return answer(request);
+  }
+}
+
 onmessage = async ({ data: { id, request } }) => {
   await started;
   try {
-    postMessage({ id, answer: answer(request) });
+    postMessage({ id, answer: await answered(request) });
   } catch (failure) {
     postMessage({ id, broken: String(failure) });
   }

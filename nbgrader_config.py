@@ -1,0 +1,17 @@
+"""The course for nbgrader: solutions/ is its source, exercises/ its release."""
+
+c = get_config()  # noqa: F821
+
+c.CourseDirectory.course_id = "marketing-operations-interface"
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+# Students' work and marks (submitted/, autograded/, feedback/, gradebook.db) keep nbgrader's own names; .gitignore
+# keeps them out of the history.
+
+c.ClearSolutions.begin_solution_delimeter = "BEGIN SOLUTION"
+c.ClearSolutions.end_solution_delimeter = "END SOLUTION"
+c.ClearSolutions.code_stub = {"python": '# YOUR CODE HERE\nraise NotImplementedError("not done yet")'}
+c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
+c.ClearHiddenTests.begin_test_delimeter = "BEGIN HIDDEN TESTS"
+c.ClearHiddenTests.end_test_delimeter = "END HIDDEN TESTS"
+c.Execute.timeout = 60

@@ -1,0 +1,1 @@
+"""Graded assignments: their checks, and their release derived from their source."""

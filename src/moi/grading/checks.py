@@ -1,0 +1,357 @@
+"""Judges a learner's answers idea by idea: partial points, and messages in the words of the subject.
+
+A test cell of an assignment reads::
+
+    with ideas(points=2) as check:
+        with check.idea(1, "bias keeps its sign"):
+            equal(accuracy([10, 20], [12, 16])["bias"], 1, "error = actual − forecast, so …")
+        with check.idea(1, …):
+            …
+    check.score
+
+An idea earns its points when every check in it holds. What is wrong in one idea leaves the others alone, and the
+last line of the cell hands the sum to nbgrader as partial credit. Each check goes from type to size to value and
+stops at the first that fails.
+
+Only plain data are judged: numbers, text, lists and dictionaries. :func:`plain` and :func:`moved` are the only
+functions here that look at the objects of a learner (frames, charts, widgets), so the judging can be done in
+another process than the learner's code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import math
+import numbers
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import FrameType, TracebackType
+from typing import Any
+from unittest import mock
+
+NOT_DONE = "not done yet"
+
+
+class Wrong(Exception):
+    """An answer that does not hold; ``str(error)`` tells the learner why, in the words of the subject."""
+
+
+class Ideas:
+    """The ideas of one test cell: ``idea`` opens one, ``score`` is the sum of points earned so far."""
+
+    def __init__(self, points: float) -> None:
+        self.points = points
+        self.earned: list[float] = []
+        self.on_offer: list[float] = []
+        self.report: list[str] = []
+
+    @property
+    def score(self) -> float:
+        return round(math.fsum(self.earned), 6)
+
+    @contextlib.contextmanager
+    def idea(self, points: float, what: str) -> Iterator[None]:
+        """One idea, worth ``points``; ``what`` states it, as it should be."""
+        self.on_offer.append(points)
+        here = sys._getframe(2)  # the test cell, past this generator and contextlib
+        try:
+            with _quiet():
+                yield
+        except (Exception, SystemExit) as failure:
+            message = _explained(failure, here)
+            self.report.append(message if message.startswith(NOT_DONE) else f"✗ {what} ({points:g}): {message}")
+        else:
+            self.earned.append(points)
+            self.report.append(f"✓ {what} ({points:g})")
+
+    def __enter__(self) -> Ideas:
+        return self
+
+    def __exit__(self, kind: type | None, failure: BaseException | None, trace: TracebackType | None) -> None:
+        if failure is not None:
+            return
+        if not math.isclose(math.fsum(self.on_offer), self.points):
+            raise ValueError(f"this cell is worth {self.points:g} points, its ideas {math.fsum(self.on_offer):g}")
+        print(*dict.fromkeys(self.report), sep="\n")
+        if self.score or not all(line.startswith(NOT_DONE) for line in self.report):
+            print(f"{self.score:g} of {self.points:g} points on the cases tried here")
+
+
+def ideas(points: float) -> Ideas:
+    """Collect the ideas of a test cell worth ``points``: the sum of theirs. A mismatch raises ``ValueError``."""
+    return Ideas(points)
+
+
+def equal(
+    got: Any,
+    expected: Any,
+    says: str,
+    *,
+    within: float = 1e-6,
+    slips: Sequence[tuple[Any, str]] = (),
+    or_else: Callable[[], Any] | None = None,
+) -> None:
+    """Hold ``got`` against a number, a text or a list of these; raise :class:`Wrong` where they differ.
+
+    Numbers may differ by ``within`` (in their own unit) or by a millionth. ``slips`` are pairs of a value that a
+    common mistake gives and what to say about it; ``says`` is for all others. ``or_else`` computes a second right
+    value, from the learner's own earlier functions, so that a slip in those is not charged twice.
+    """
+    value = plain(got)
+    _same_type(value, expected)
+    if _agree(value, expected, within):
+        return
+    if or_else is not None:
+        with contextlib.suppress(Exception):
+            if _agree(value, plain(or_else()), within):
+                return
+    raise Wrong(_says(says, value, within, slips))
+
+
+def number(got: Any, says: str = "", *, low: float = -math.inf, high: float = math.inf) -> float:
+    """``got`` as a number from ``low`` to ``high``; ``says`` tells what a number outside means."""
+    value = plain(got)
+    _same_type(value, 0.0)
+    if not low <= value <= high:
+        raise Wrong(f"{says} (got {_shown(value)})")
+    return float(value)
+
+
+def values(got: Any, count: int) -> list[float]:
+    """``got`` as a list of ``count`` numbers."""
+    value = plain(got)
+    _same_type(value, [0.0] * count)
+    return list(value)
+
+
+def require(holds: bool, says: str) -> None:
+    """Raise :class:`Wrong` with ``says`` unless ``holds``."""
+    if not holds:
+        raise Wrong(says)
+
+
+def entry(got: Any, name: str) -> Any:
+    """The entry ``name`` of a dictionary."""
+    value = plain(got)
+    require(isinstance(value, dict), f"a dictionary is needed, with the entry {name!r} in it; got {_kind(value)}")
+    if name not in value:
+        raise Wrong(f"there is no entry {name!r}; there are {', '.join(map(repr, value)) or 'none'}")
+    return value[name]
+
+
+def table(got: Any) -> dict[str, Any]:
+    """A pandas frame as plain data: ``index_name``, ``index``, ``columns`` and ``rows`` (a list for each row)."""
+    value = plain(got)
+    require(isinstance(value, dict) and "rows" in value, f"a pandas DataFrame is needed; got {_kind(value)}")
+    return dict(value)
+
+
+def picture(got: Any) -> dict[str, Any]:
+    """A matplotlib chart as plain data: ``title``, ``x_label``, ``y_label``, ``legend`` and ``lines``.
+
+    Each line has ``label``, ``x`` and ``y``. The figure is closed.
+    """
+    value = plain(got)
+    is_chart = isinstance(value, dict) and "lines" in value
+    require(is_chart, f"the Axes of a matplotlib chart is needed; got {_kind(value)}")
+    return dict(value)
+
+
+def plain(value: Any) -> Any:
+    """``value`` in plain data. Raises :class:`Wrong` for what has no plain form."""
+    if value is Ellipsis:
+        raise NotImplementedError(NOT_DONE)
+    if value is None or isinstance(value, (bool, str, int, float)):
+        return value
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "get_xlabel"):
+        return _plain_chart(value)
+    if hasattr(value, "iterrows"):
+        return {
+            "index_name": plain(value.index.name),
+            "index": [plain(v) for v in value.index],
+            "columns": [plain(v) for v in value.columns],
+            "rows": [[plain(v) for v in row] for row in value.itertuples(index=False, name=None)],
+        }
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {plain(k): plain(v) for k, v in value.items()}
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [plain(v) for v in value]
+    raise Wrong(f"{_kind(value)} is not what is asked for")
+
+
+def moved(explorer: Any, name: str, value: float) -> dict[str, Any]:
+    """Move the control ``name`` of an ipywidgets explorer and see what comes of it, as plain data.
+
+    ``control`` has its ``min``, ``max``, ``step`` and the ``value`` it was found at; ``numbers`` are those
+    displayed after the move, by the function behind the control or in a label. The control is put back.
+    """
+    widgets = list(_widgets(explorer))
+    require(bool(widgets), f"an ipywidgets widget is needed; got {_kind(explorer)}")
+    control = next((w for w in widgets if name in _names_of(w) and hasattr(w, "min")), None)
+    if control is None:
+        raise Wrong(f"there is no slider called {name}")
+    before = control.value
+    found = {trait: plain(getattr(control, trait, None)) for trait in ("min", "max", "step")} | {"value": plain(before)}
+    require(found["min"] <= value <= found["max"], f"the slider cannot be moved to {value:g}")
+    if before == value:  # no change, no answer
+        control.value = found["min"] if value != found["min"] else found["max"]
+    text = _shown_while(lambda: setattr(control, "value", value))
+    text += " ".join(str(w.value) for w in widgets if w is not control and hasattr(w, "value"))
+    _shown_while(lambda: setattr(control, "value", before))
+    return {"control": found, "numbers": _numbers_in(text)}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # nbgrader gives no points to a cell that writes to standard error, were it only a warning of pandas.
+    sink = io.StringIO()
+    with contextlib.redirect_stderr(sink), contextlib.redirect_stdout(sink):
+        yield
+
+
+def _explained(failure: BaseException, here: FrameType) -> str:
+    """What went wrong, for the learner. ``here`` is the test cell, whose lines are never shown."""
+    if isinstance(failure, Wrong):
+        return str(failure)
+    if isinstance(failure, NotImplementedError):
+        return NOT_DONE
+    trace, deepest = failure.__traceback__, None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        of_the_check = code.co_filename in (__file__, contextlib.__file__, here.f_code.co_filename)
+        # The learner's own line says more than one inside a library.
+        if not of_the_check and (deepest is None or "site-packages" not in code.co_filename):
+            deepest = trace
+        trace = trace.tb_next
+    if deepest is None and isinstance(failure, NameError):
+        return f"{NOT_DONE} (there is no {failure.name}: has its cell run without an error?)"
+    line = deepest and linecache.getline(deepest.tb_frame.f_code.co_filename, deepest.tb_lineno).strip()
+    return f"it stopped with {type(failure).__name__}: {failure}" + (f", at the line {line!r}" if line else "")
+
+
+def _same_type(value: Any, expected: Any) -> None:
+    if isinstance(expected, str):
+        require(isinstance(value, str), f"a text is needed, in quotation marks; got {_kind(value)}")
+    elif isinstance(expected, (list, tuple)):
+        require(isinstance(value, list), f"a list is needed; got {_kind(value)}")
+        require(len(value) == len(expected), f"{len(expected)} values are needed; got {len(value)}")
+        for place, (one, other) in enumerate(zip(value, expected, strict=True), start=1):
+            try:
+                _same_type(one, other)
+            except Wrong as failure:
+                raise Wrong(f"in place {place}, {failure}") from None
+    else:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        require(is_number, f"a number is needed; got {_kind(value)}")
+        require(math.isfinite(value), f"a finite number is needed; got {value}")
+
+
+def _agree(value: Any, expected: Any, within: float) -> bool:
+    if isinstance(value, list) and isinstance(expected, (list, tuple)):
+        return len(value) == len(expected) and all(_agree(a, b, within) for a, b in zip(value, expected, strict=True))
+    if isinstance(value, (int, float)) and isinstance(expected, (int, float)):
+        return math.isclose(value, expected, rel_tol=1e-6, abs_tol=within)
+    return bool(value == expected)
+
+
+def _says(says: str, value: Any, within: float, slips: Sequence[tuple[Any, str]]) -> str:
+    made = [(plain(slip), text) for slip, text in slips if _agree(value, plain(slip), within)]
+    if isinstance(value, (int, float)):
+        made.sort(key=lambda slip: abs(slip[0] - value))  # of two that are close to it, the closer
+    return f"{made[0][1] if made else says} (got {_shown(value)})"
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing (None): is a return missing?"
+    names = {bool: "True or False", str: "text", int: "a number", float: "a number", dict: "a dictionary"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _shown(value: Any, longest: int = 80) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        text = "[" + ", ".join(map(_shown, value)) + "]"
+        return text if len(text) <= longest else text[: longest - 1] + "…"
+    return repr(value)
+
+
+def _plain_chart(axes: Any) -> dict[str, Any]:
+    import matplotlib.pyplot as plt
+
+    legend = axes.get_legend()
+    try:
+        axes.figure.canvas.draw()  # dates become positions, and tick labels get their text
+        return {
+            "title": axes.get_title(),
+            "x_label": axes.get_xlabel(),
+            "y_label": axes.get_ylabel(),
+            "legend": [text.get_text() for text in legend.get_texts()] if legend else [],
+            "lines": [
+                {
+                    "label": line.get_label(),
+                    "x": [plain(v) for v in line.get_xdata()],
+                    "y": [plain(v) for v in line.get_ydata()],
+                }
+                for line in axes.get_lines()
+            ],
+        }
+    finally:
+        plt.close(axes.figure)
+
+
+def _widgets(widget: Any) -> Iterator[Any]:
+    if hasattr(widget, "get_state") and hasattr(widget, "observe"):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from _widgets(child)
+
+
+def _names_of(widget: Any) -> tuple[str, str]:
+    """What a control is called: the argument that ``interactive`` gives it to, and the text beside it."""
+    return getattr(widget, "_kwarg", ""), getattr(widget, "description", "").strip().lower()
+
+
+def _shown_while(move: Callable[[], Any]) -> str:
+    """The text that is printed or displayed during ``move``; an error of the learner's function is raised."""
+    from IPython import get_ipython
+
+    shown: list[str] = []
+    failures: list[BaseException] = []
+    printed = io.StringIO()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        if shell := get_ipython():
+            # ipywidgets shows the error of a callback itself, which would take all points of the cell.
+            stack.enter_context(
+                mock.patch.object(shell, "_showtraceback", lambda *failure: failures.append(failure[1]))
+            )
+            publish = mock.patch.object(
+                shell.display_pub, "publish", lambda data, *_, **__: shown.append(_text_of(data))
+            )
+            stack.enter_context(publish)
+        move()
+    if failures:
+        raise failures[0]
+    return " ".join([printed.getvalue(), *shown, ""])
+
+
+def _text_of(data: Mapping[str, Any]) -> str:
+    return str(data.get("text/plain", ""))
+
+
+def _numbers_in(text: str) -> list[float]:
+    """The numbers in a text, a comma, an underscore or a space between groups of three digits left out."""
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)  # what terminals take for colours and clearing
+    grouped = re.sub(r"(?<=\d)[,_ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}](?=\d{3}(?!\d))", "", text)
+    return [float(found) for found in re.findall(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", grouped)]

@@ -1,0 +1,252 @@
+"""How much to have on the shelf? Three optima for one stock: marketing's, operations' and the firm's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any, ClassVar
+
+from moi.model import Judge, Measure, MiniModel, Outcome, marketing, operations, pounds, setting, written
+
+POINTS = 60
+STANDARD = NormalDist()
+# Mean demand must stand this many standard deviations above zero for the normal to be a fair picture.
+FAIR = 2
+
+
+class Availability(
+    MiniModel, title="How much on the shelf?", question="How many lost customers does one unsold unit outweigh?"
+):
+    """How many lost customers does one unsold unit outweigh?
+
+    The price-setting newsvendor. Demand in the period is normal with mean μ = M − b·p and standard deviation σ
+    (M = ``market``, b = ``price_sensitivity``, p = ``price``, σ = ``demand_sd``). Q units (``stock``) are there before
+    it is known. With z = (Q − μ)/σ, φ and Φ the standard normal density and distribution,
+
+        E[short] = σ·(φ(z) − z·(1 − Φ(z))),   E[left] = Q − μ + E[short],   E[sold] = μ − E[short].
+
+    A unit costs c = ``unit_cost``; one left over fetches ``salvage`` v; a customer turned away costs the firm
+    ``goodwill`` g. Marketing is judged by p·E[sold], operations by c·Q − v·E[left] + g·E[short], the firm by the
+    difference. For a given price the best stock is where Φ(z) is
+
+        operations: (g − c)/(g − v),   the firm: (p + g − c)/(p + g − v),
+
+    the critical ratio of the newsvendor; marketing would stock without limit.
+
+    A critic would say that demand is not normal, that one period is not a season, and that nobody knows g well.
+
+    Source: Petruzzi and Dada (1999), "Pricing and the newsvendor problem", Operations Research 47(2).
+
+    >>> model = Availability(market=500, price_sensitivity=0, price=10, goodwill=0, unit_cost=5, salvage=0)
+    >>> round(model.best_levers("firm", ["stock"])["stock"], 6)          # the critical ratio is one half: the mean
+    500.0
+    """
+
+    measures: ClassVar[tuple[Measure, ...]] = (
+        Measure("expected_revenue", "Expected revenue", "£", "marketing", "more", "money"),
+        Measure("expected_supply_cost", "Expected cost of supply", "£", "operations", "less", "money"),
+        Measure("profit", "Expected profit", "£", "firm", "more", "money"),
+        Measure("availability", "Chance that nobody is turned away", form="share", digits=1),
+        Measure("fill_rate", "Fill rate: share of demand served", form="share", digits=1),
+        Measure("expected_left", "Expected left over", "units", digits=1),
+        Measure("expected_short", "Expected turned away", "customers", digits=1),
+        Measure("mean_demand", "Mean demand", "units"),
+    )
+
+    price: float = marketing(
+        12.0,
+        low=0,
+        high=lambda m: m.market / m.price_sensitivity if m.price_sensitivity else 1e6,
+        # Where demand does not answer to the price, the price is no lever: it stays.
+        search=(
+            lambda m: 0.0 if m.price_sensitivity else m.price,
+            lambda m: m.market / m.price_sensitivity if m.price_sensitivity else m.price,
+        ),
+        decides=True,
+        step=0.1,
+        unit="£/unit",
+        label="Price",
+        meaning="p in the equations",
+    )
+    stock: float = operations(
+        500.0,
+        low=0,
+        high=1e9,
+        search=(0.0, lambda m: m.market + 6 * m.demand_sd),
+        decides=True,
+        step=1,
+        unit="units",
+        label="Stock",
+        meaning="what is there when the day begins, Q",
+    )
+    market: float = setting(
+        980.0, above=0, high=1e6, unit="units", label="Market", meaning="mean demand at no price, M"
+    )
+    price_sensitivity: float = setting(
+        40.0, low=0, high=1e6, unit="units per £", label="Price sensitivity", meaning="b; 0: demand ignores the price"
+    )
+    demand_sd: float = setting(
+        120.0, low=0, high=1e6, unit="units", label="Spread of demand", meaning="standard deviation, σ"
+    )
+    unit_cost: float = setting(4.0, low=0, high=1e6, unit="£/unit", label="Unit cost", meaning="c")
+    salvage: float = setting(
+        1.0,
+        low=-1e6,
+        below=lambda m: m.unit_cost,
+        unit="£/unit",
+        label="Salvage value",
+        meaning="what a unit left over fetches, v",
+    )
+    goodwill: float = setting(
+        6.0, low=0, high=1e6, unit="£/customer", label="Goodwill", meaning="cost of a customer turned away, g"
+    )
+
+    chart: ClassVar[dict[str, Any]] = {
+        "height": 300,
+        "encoding": {
+            "x": {"field": "stock", "type": "quantitative", "title": "Stock, units", "scale": {"nice": False}}
+        },
+        "layer": [
+            *(
+                {
+                    "data": {"name": "curve"},
+                    "mark": {"type": "line", "strokeWidth": 2.5, "strokeDash": dash},
+                    "encoding": {
+                        "y": {"field": field, "type": "quantitative", "title": "£"},
+                        "color": {
+                            "datum": name,
+                            "title": None,
+                            "scale": {
+                                "domain": ["Revenue", "Cost of supply", "Profit"],
+                                "range": ["marketing", "operations", "firm"],
+                            },
+                        },
+                    },
+                }
+                for field, name, dash in (
+                    ("revenue", "Revenue", [1, 0]),
+                    ("supply_cost", "Cost of supply", [7, 3]),
+                    ("profit", "Profit", [1, 0]),
+                )
+            ),
+            {"data": {"name": "now"}, "mark": {"type": "rule", "strokeDash": [2, 3]}},
+            {
+                "data": {"name": "now"},
+                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
+                "encoding": {"y": {"field": "profit", "type": "quantitative"}},
+            },
+        ],
+    }
+
+    def outcome(self) -> Outcome:
+        mean = self._mean_demand()
+        short, left = self._short_and_left(self.stock)
+        revenue, cost = self._revenue_and_cost(self.stock)
+        return Outcome(
+            measures={
+                "expected_revenue": revenue,
+                "expected_supply_cost": cost,
+                "profit": revenue - cost,
+                "availability": self._availability(),
+                "fill_rate": (mean - short) / mean if mean > 0 else None,
+                "expected_left": left,
+                "expected_short": short,
+                "mean_demand": mean,
+            },
+            tables={
+                "curve": self._curve(),
+                "now": [{"stock": self.stock, "profit": revenue - cost}],
+            },
+            problems=self._problems(mean),
+            summary=(
+                f"With {written(self.stock)} units for a mean demand of {written(mean)}, {written(short, 1)} customers "
+                f"are expected to be turned away and {written(left, 1)} units to be left; the firm expects "
+                f"{pounds(revenue - cost)}. At this price its best stock is {written(self._best_stock('firm'))}, that "
+                f"of operations alone {written(self._best_stock('operations'))}."
+            ),
+        )
+
+    def best_levers(self, judge: Judge, levers: Sequence[str]) -> Mapping[str, Any] | None:
+        """One lever at a time: the stock by the critical ratio, the price where its marginal gain is nought.
+
+        Marketing's stock is the most that may be searched; operations' cost falls with every customer that a higher
+        price keeps away, so it is given no price.
+        """
+        if list(levers) == ["stock"]:
+            top = self.parameters["stock"].search_limits(self)[1]
+            return {"stock": top if judge == "marketing" else min(self._best_stock(judge), top)}
+        if list(levers) == ["price"] and judge != "operations" and self.price_sensitivity > 0:
+            return self._best_price(judge)
+        return None
+
+    def _best_price(self, judge: Judge) -> Mapping[str, float] | None:
+        """Raising the price gains E[sold] and drives b customers away; the gain falls as the price rises."""
+        salvage, goodwill = (self.salvage, self.goodwill) if judge == "firm" else (0.0, 0.0)
+        low, high = 0.0, (self.market - FAIR * self.demand_sd) / self.price_sensitivity
+        if high <= 0 or self.demand_sd == 0:
+            return None
+        for _ in range(100):
+            price = (low + high) / 2
+            there = self.but(price=price)
+            kept = there._availability()  # the chance that a customer driven away would have been served
+            lost = (price - salvage) * kept - goodwill * (1 - kept)
+            gain = there._mean_demand() - there._short_and_left(self.stock)[0] - self.price_sensitivity * lost
+            low, high = (price, high) if gain > 0 else (low, price)
+        return {"price": low}
+
+    def _mean_demand(self) -> float:
+        return self.market - self.price_sensitivity * self.price
+
+    def _best_stock(self, judge: Judge) -> float:
+        earned = self.price if judge == "firm" else 0.0
+        ratio = (earned + self.goodwill - self.unit_cost) / (earned + self.goodwill - self.salvage)
+        if ratio <= 0 or earned + self.goodwill <= self.salvage:
+            return 0.0
+        if self.demand_sd == 0:
+            return self._mean_demand()
+        return max(self._mean_demand() + self.demand_sd * STANDARD.inv_cdf(ratio), 0.0)
+
+    def _short_and_left(self, stock: float) -> tuple[float, float]:
+        over = stock - self._mean_demand()
+        if self.demand_sd == 0:
+            return max(-over, 0.0), max(over, 0.0)
+        z = over / self.demand_sd
+        # Each loss is computed from its own small tail: the difference of two large numbers would lose it.
+        return self.demand_sd * _loss(z), self.demand_sd * _loss(-z)
+
+    def _availability(self) -> float:
+        over = self.stock - self._mean_demand()
+        return float(over >= 0) if self.demand_sd == 0 else STANDARD.cdf(over / self.demand_sd)
+
+    def _revenue_and_cost(self, stock: float) -> tuple[float, float]:
+        short, left = self._short_and_left(stock)
+        revenue = self.price * (self._mean_demand() - short)
+        return revenue, self.unit_cost * stock - self.salvage * left + self.goodwill * short
+
+    def _curve(self) -> list[dict[str, float]]:
+        most = max(self._mean_demand() + 4 * self.demand_sd, self.stock, 1.0)
+        rows = []
+        for step in range(POINTS + 1):
+            stock = most * step / POINTS
+            revenue, cost = self._revenue_and_cost(stock)
+            rows.append({"stock": stock, "revenue": revenue, "supply_cost": cost, "profit": revenue - cost})
+        return rows
+
+    def _problems(self, mean: float) -> tuple[str, ...]:
+        problems = []
+        if mean < FAIR * self.demand_sd or mean <= 0:
+            problems.append(
+                f"At this price mean demand is {written(mean)}, less than {FAIR} times its spread of "
+                f"{written(self.demand_sd)}: the normal distribution would often be negative."
+            )
+        if self.goodwill <= self.unit_cost:
+            problems.append(
+                f"A customer turned away costs operations {pounds(self.goodwill, 2)}, no more than the unit that would "
+                f"have served them ({pounds(self.unit_cost, 2)}): judged by its cost, operations would stock nothing."
+            )
+        return tuple(problems)
+
+
+def _loss(z: float) -> float:
+    """The standard normal loss function, φ(z) − z·(1 − Φ(z)); zero where the tail is too small to hold."""
+    return max(STANDARD.pdf(z) - z * STANDARD.cdf(-z), 0.0)
