@@ -206,7 +206,7 @@ class Measure:
         if value is None:
             return "–"
         if self.form == "share":
-            return f"{written(value * 100, self.digits)}\N{NO-BREAK SPACE}%"
+            return percent(value, self.digits)
         number = pounds(value, self.digits) if self.form == "money" else written(value, self.digits)
         unit = self.unit.removeprefix("£").lstrip("/") if self.form == "money" else self.unit
         per = f"\N{NO-BREAK SPACE}{'a ' if self.form == 'money' else ''}{unit}" if with_unit and unit else ""
@@ -243,6 +243,11 @@ def pounds(amount: float, digits: int = 0) -> str:
     """``amount`` in pounds as a reader would write it: £154 783, −£20."""
     text = written(amount, digits)
     return f"\N{MINUS SIGN}£{text[1:]}" if text.startswith("\N{MINUS SIGN}") else f"£{text}"
+
+
+def percent(fraction: float, digits: int = 0) -> str:
+    """``fraction`` as a percentage: 64.3 %."""
+    return f"{written(fraction * 100, digits)}\N{NO-BREAK SPACE}%"
 
 
 def _declare(side: Side) -> Callable[..., Any]:

@@ -12,6 +12,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
+from moi.model import written
+
 _MARK = re.compile(r"\[(?P<mark>[^\]]*)\]\s*")
 _GLUE = re.compile(r"\{glue\}`?(?P<key>[\w.-]+)`?")
 _REPR_OF_A_NUMPY_NUMBER = re.compile(r"np\.\w+\((?P<number>[^()]*)\)")
@@ -147,11 +149,6 @@ class Quiz(SphinxDirective):
         return folded
 
 
-def plain(number: float, decimals: int) -> str:
-    """``number`` with ``decimals`` places and a comma between thousands, as the book writes numbers."""
-    return f"{number:,.{decimals}f}"
-
-
 def _open_quiz(self: HTML5Translator, node: quiz) -> None:
     data = f'data-kind="{node["kind"]}"'
     if node["kind"] == "number":
@@ -200,7 +197,7 @@ def _open_reasons(self: HTML5Translator, node: reasons) -> None:
         '<details class="fold quiz-reasons"><summary>Answer and reasons</summary>\n'
     )
     if parent["kind"] == "number":
-        shown = plain(parent["answer"], parent["decimals"])
+        shown = written(parent["answer"], parent["decimals"])
         self.body.append(f'<p class="quiz-right-number">Answer: {shown} {html.escape(parent["unit"])}</p>\n')
     self.body.append("<ul>\n")
 

@@ -96,7 +96,8 @@ def _fieldset(model: MiniModel, side: str, legend: str, parameters: Sequence[Par
 def _control(model: MiniModel, parameter: Parameter, uid: str) -> str:
     value = getattr(model, parameter.name)
     name, field = parameter.name, f"{uid}-{parameter.name}"
-    unit = f'<span class="moi-unit">{escape(parameter.unit)}</span>' if parameter.unit else ""
+    said = parameter.unit.lower() in parameter.label.lower()  # a unit that the label names is not shown twice
+    unit = f'<span class="moi-unit{" moi-unseen" if said else ""}">{escape(parameter.unit)}</span>'
     meaning = f'<small id="{field}-meaning">{escape(parameter.meaning)}</small>' if parameter.meaning else ""
     described = f' aria-describedby="{field}-meaning"' if parameter.meaning else ""
     label = f'<span class="moi-name"><label for="{field}">{escape(parameter.label)}</label> {unit}</span>'

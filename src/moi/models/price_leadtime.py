@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, log, sqrt
 from typing import Any, ClassVar
 
-from moi.model import Judge, Measure, MiniModel, Outcome, marketing, operations, pounds, setting, written
+from moi.model import Judge, Measure, MiniModel, Outcome, marketing, operations, percent, pounds, setting, written
 
 POINTS = 60
 # The promise is kept to within rounding: the shortest lead time lies exactly on its edge.
@@ -198,8 +198,8 @@ class PriceLeadtime(
             )
         if (self.capacity - demand) * self.lead_time < self._needed() * (1 - ROUNDING):
             return (
-                f"A lead time of {written(self.lead_time, 2)} weeks cannot be kept: {written(kept * 100, 1)} % of "
-                f"orders would be on time, and {written(self.reliability * 100, 1)} % are promised.",
+                f"A lead time of {written(self.lead_time, 2)} weeks cannot be kept: {percent(kept, 1)} of "
+                f"orders would be on time, and {percent(self.reliability, 1)} are promised.",
             )
         return ()
 
@@ -259,4 +259,4 @@ class PriceLeadtime(
         )
         if profit is None:
             return f"{start}: the queue never ends, and no profit can be counted on."
-        return f"{start}; {written(kept * 100, 1)} % are on time and the firm earns {pounds(profit, 2)} a week."
+        return f"{start}; {percent(kept, 1)} are on time and the firm earns {pounds(profit, 2)} a week."

@@ -8,7 +8,7 @@ from math import fsum, sqrt
 from typing import Any, ClassVar
 
 from moi import data
-from moi.model import InputError, Judge, Measure, MiniModel, Outcome, marketing, operations, pounds, setting
+from moi.model import InputError, Judge, Measure, MiniModel, Outcome, marketing, operations, percent, pounds, setting
 
 METHODS = (
     "naive",
@@ -386,7 +386,7 @@ class SeasonalForecast(
         moved = (
             "as the method gives it"
             if abs(change) < 5e-4
-            else f"{abs(change):.1%} {'above' if change > 0 else 'below'} the method's"
+            else f"{percent(abs(change), 1)} {'above' if change > 0 else 'below'} the method's"
         )
         periods = len(actual)
         lost, leftover, both = (pounds(measures[goal.name] or 0.0) for goal in self.measures[:3])

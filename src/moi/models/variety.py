@@ -57,7 +57,7 @@ class Variety(MiniModel, title="How many variants?", question="When does another
         decides=True,
         unit="flavours",
         label="Flavours offered",
-        meaning="number of variants, n",
+        meaning="n in the equations",
     )
     setup_cost: float = operations(
         400.0,
@@ -67,7 +67,7 @@ class Variety(MiniModel, title="How many variants?", question="When does another
         step=1,
         unit="£/changeover",
         label="Cost of a changeover",
-        meaning="what one changeover costs after the investment, s",
+        meaning="after any investment in making it quicker, s",
     )
     customers: float = setting(
         200_000.0, above=0, unit="customers/year", label="Customers", meaning="people who might buy one unit a year, N"

@@ -16,8 +16,8 @@ export function write(control, value, range) {
   if (kind === "choice") return void (control.querySelector("select").value = value);
   if (kind === "numbers") return writeList(control, value);
   const [box, slider] = [control.querySelector("input[type=text]"), control.querySelector("input[type=range]")];
-  // What the reader has just typed stays as it was typed.
-  if (number(box.value) !== value) box.value = brief(value);
+  // What the reader is typing, or has just typed, stays as it was typed.
+  if (box !== document.activeElement && number(box.value) !== value) box.value = brief(value);
   if (!slider) return;
   if (range) [slider.min, slider.max] = range;
   if (Number(slider.value) !== value) slider.value = value ?? slider.min;

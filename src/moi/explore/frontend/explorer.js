@@ -16,7 +16,8 @@ export function mount(root, host, start = null) {
   const controls = new Map([...root.querySelectorAll("[data-parameter]")].map((c) => [c.dataset.parameter, c]));
   const $ = (selector) => root.querySelector(selector);
   const $$ = (selector) => root.querySelectorAll(selector);
-  let values = { ...first, ...start };
+  let values = { ...first, ...start }; // as last answered
+  let intended = values; // with what the reader has moved since
   let shown = null; // the last answer that could be shown
   let wanted = null; // the newest request not yet sent
   let busy = false;
@@ -48,6 +49,7 @@ export function mount(root, host, start = null) {
     error.hidden = !answer.error;
     root.classList.toggle("moi-stale", Boolean(answer.error));
     if (answer.error) {
+      if (!wanted) intended = values;
       error.textContent = answer.error.message;
       const control = controls.get(answer.error.parameter);
       control?.classList.add("moi-refused");
@@ -56,6 +58,7 @@ export function mount(root, host, start = null) {
     }
     shown = answer;
     values = answer.values;
+    if (!wanted) intended = values;
     for (const [name, control] of controls) write(control, values[name], answer.ranges[name]);
     for (const cell of $$("[data-measure]")) cell.textContent = answer.texts[cell.dataset.measure];
     const problems = $(".moi-problems");
@@ -113,16 +116,18 @@ export function mount(root, host, start = null) {
     const value = read(control, event.target);
     if (value === undefined) return; // half-way, such as an empty box for the reader's own numbers
     if (!specification.levers.includes(name)) $(".moi-comparison").hidden = true; // it was made for another setting
-    ask({ values: { ...values, ...wanted?.values, [name]: value } });
+    intended = { ...intended, [name]: value };
+    ask({ values: intended });
   }
 
   root.addEventListener("input", (event) => event.target.type === "range" && moved(event));
   root.addEventListener("change", (event) => event.target.type !== "range" && moved(event));
   root.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (button?.dataset.state) ask({ values, state: button.dataset.state });
+    if (button?.dataset.state) ask({ values: intended, state: button.dataset.state });
     else if (button && "reset" in button.dataset) {
       $(".moi-comparison").hidden = true;
+      intended = first;
       ask({ values: first });
     } else if (button && "share" in button.dataset) share(button);
   });
