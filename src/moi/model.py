@@ -354,6 +354,10 @@ class MiniModel:
         """The best values of ``levers`` for ``judge`` where a closed form is known, else ``None``."""
         return None
 
+    def programme(self) -> str | None:
+        """The linear programme that the model solves, as text to be read; ``None`` where it solves none."""
+        return None
+
     @property
     def values(self) -> dict[str, Any]:
         """Parameter name to value, in plain types that JSON can hold."""

@@ -1,4 +1,4 @@
-"""The explorer in JupyterLab, on a chapter of the course opened as a notebook: the kernel computes, traits and figure agree."""
+"""The explorer in JupyterLab, on a chapter opened as a notebook: the kernel computes, traits and figure agree."""
 
 import shutil
 

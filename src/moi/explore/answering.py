@@ -15,13 +15,15 @@ STATES = ("marketing", "operations", "apart", "together")
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer one request of the front end.
 
-    ``request`` has ``model``, ``values`` and, for a comparison, ``compare: true``. The answer holds either
-    ``error`` (``message`` and, where one parameter is to blame, ``parameter``) or what :func:`present` gives; a
-    comparison adds ``comparison``.
+    ``request`` has ``model``, ``values`` and, on request, ``compare: true`` or ``programme: true``. The answer holds
+    either ``error`` (``message`` and, where one parameter is to blame, ``parameter``) or what :func:`present` gives,
+    with ``comparison`` or ``programme`` where they were asked for.
     """
     try:
         model = models.get(request["model"]).of(request["values"])
         shown = present(model)
+        if request.get("programme"):
+            shown["programme"] = model.programme()
         if request.get("compare"):
             shown["comparison"] = present_comparison(interface.compare(model))
         return shown

@@ -179,6 +179,13 @@ def _more(model: MiniModel, shown: dict[str, Any]) -> str:
         f'<td data-measure="{measure.name}">{shown["texts"][measure.name]}</td><td>{escape(measure.unit)}</td></tr>'
         for measure in model.measures
     )
+    programme = model.programme()
+    solved = (
+        f'<details class="moi-programme"><summary>The linear programme</summary>'
+        f'<pre tabindex="0"><code>{escape(programme)}</code></pre></details>'
+        if programme is not None
+        else ""
+    )
     tables = "".join(_table(name, rows) for name, rows in shown["tables"].items())
     return f"""<div class="moi-more">
 <details class="moi-measures"><summary>All results</summary>
@@ -188,6 +195,7 @@ def _more(model: MiniModel, shown: dict[str, Any]) -> str:
 <div class="moi-scroll" tabindex="0" role="group" aria-label="The numbers behind the chart">{tables}</div></details>
 <details class="moi-python"><summary>Show as Python</summary>
 <pre tabindex="0"><code>{escape(shown["python"])}</code></pre></details>
+{solved}
 <button type="button" class="moi-share" data-share hidden>Copy a link to this setting</button>
 </div>"""
 

@@ -79,9 +79,7 @@ class Availability(
         label="Stock",
         meaning="what is there when the day begins, Q",
     )
-    market: float = setting(
-        980.0, low=1, high=1e6, unit="units", label="Market", meaning="mean demand at no price, M"
-    )
+    market: float = setting(980.0, low=1, high=1e6, unit="units", label="Market", meaning="mean demand at no price, M")
     price_sensitivity: float = setting(
         40.0, low=0, high=1e6, unit="units per £", label="Price sensitivity", meaning="b; 0: demand ignores the price"
     )

@@ -1,7 +1,7 @@
 // The explorer: brings the markup of html.py to life, whoever computes.
 //
 // mount(root, host) needs of its host:
-//   host.ask(request)   promise of an answer; request is {values, compare?}, the answer that of answering.py
+//   host.ask(request)   promise of an answer; request is {values, compare?, programme?}, the answer that of answering.py
 //   host.onValues?(f)   calls f(answer) when the values were changed from outside
 //   host.changed?(values, defaults)   is told each state that was computed
 //   host.link?()        the address of the present state, for sharing
@@ -33,7 +33,8 @@ export function mount(root, host, start = null) {
       const sent = wanted;
       wanted = null;
       try {
-        const answer = await host.ask({ values: sent.values, compare: Boolean(sent.state) });
+        const programme = Boolean($(".moi-programme")?.open);
+        const answer = await host.ask({ values: sent.values, compare: Boolean(sent.state), programme });
         if (!wanted || sent.state) show(answer, sent);
       } catch (failure) {
         fail(failure);
@@ -67,6 +68,7 @@ export function mount(root, host, start = null) {
     $(".moi-summary").textContent = answer.summary;
     $(".moi-python code").textContent = answer.python;
     if ($(".moi-tables").open) showTables();
+    if (answer.programme) $(".moi-programme code").textContent = answer.programme;
     (chart ??= newChart($(".moi-chart > div"), specification.chart)).draw(answer.tables);
     host.changed?.(values, first);
     if (answer.comparison) showComparison(answer.comparison, sent.state);
@@ -132,6 +134,8 @@ export function mount(root, host, start = null) {
     } else if (button && "share" in button.dataset) share(button);
   });
   $(".moi-tables").addEventListener("toggle", (event) => event.target.open && shown && showTables());
+
+  $(".moi-programme")?.addEventListener("toggle", (event) => event.target.open && shown && ask({ values: intended }));
 
   async function share(button) {
     const said = button.textContent;
