@@ -2,9 +2,10 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book html lab exercises test test-all check bench lock clean
+.PHONY: help book html lab exercises demo-class test test-all check bench lock clean
 
 PORT ?= 8000
+DEMO ?= demo-class
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -32,6 +33,9 @@ lab: $(INSTALLED)  ## open the course in JupyterLab
 
 exercises: $(INSTALLED)  ## derive exercises/ from solutions/
 	@$(PY) -m moi.grading.exercises
+
+demo-class: $(INSTALLED)  ## make a class of thirty made-up students to grade (DEMO=demo-class, its folder)
+	@$(PY) -m moi.grading.demo_class $(DEMO)
 
 test: TESTS := not long
 test: run-tests  ## run every test but the long ones

@@ -59,6 +59,7 @@ def build_book(tmp_path_factory):
         source = root / "book"
         source.mkdir()
         for name, text in pages.items():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / f"{name}.md").write_text(text, "utf-8")
         (source / "references.bib").write_text((REPOSITORY / "book" / "references.bib").read_text("utf-8"), "utf-8")
         first, *others = pages

@@ -26,6 +26,17 @@ FAULTS = {
     "unglued": (QUIZ % (":answer: '{glue}nothing'\n", "- [x] Yes.\n- [ ] No."), "nothing is glued as 'nothing'"),
     "untimed": ("```{outcomes}\n- {id: a, can: do it}\n```", "needs :minutes:"),
     "outcome": ("```{outcomes}\n:minutes: 5\n- {id: a, may: do it}\n```", "an outcome has id and can"),
+    "quiz": ("```{outcomes}\n:minutes: 5\n\n- {id: a, can: do it, quiz: no-quiz}\n```", "not on this page"),
+    "assignment": (
+        "```{outcomes}\n:minutes: 5\n:assignment: none\n\n- {id: a, can: do it}\n```",
+        "no assignment 'none'",
+    ),
+    "task": (
+        "```{outcomes}\n:minutes: 5\n:assignment: tactical-forecasting\n\n- {id: a, can: do it, task: august}\n```",
+        "there is no task 'august'",
+    ),
+    "mirror": ("```{mirror}\n```", "put the outcomes at the head"),
+    "unmapped": ("```{outcomes}\n:minutes: 5\n\n- {id: a, can: do it}\n```", "no box of the decision map"),
     "section": ("```{outcomes}\n:minutes: 5\n\n- {id: a, can: do it, section: nowhere}\n```", "nowhere"),
     "unanswered": (":::{ask} Why?\nThink.\n:::", "three dashes"),
 }
@@ -34,7 +45,7 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def built(build_book):
     pages = {f"fault_{name}": f"# A page\n\n{text}\n" for name, (text, _) in FAULTS.items()}
-    return build_book(index="# A book\n\nText.\n", **pages)
+    return build_book(index="# A book\n\n```{decision-map}\n```\n", **pages)
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -25,13 +25,13 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 
 ```{outcomes}
 :minutes: 40
-:assignment: forecasting
+:assignment: tactical-forecasting
 
 - id: tell
   can: tell *season* from trend
   section: pattern
   quiz: quiz-a
-  task: part-1
+  task: july
 ```
 
 (pattern)=
@@ -72,13 +72,13 @@ def built(build_book):
 
 def test_outcomes_are_shown_linked_and_collected(built):
     (record,) = json.loads((built.folder / "outcomes.json").read_text("utf-8"))
-    assert record["page"] == "index" and record["minutes"] == 40 and record["assignment"] == "forecasting"
+    assert record["page"] == "index" and record["minutes"] == 40 and record["assignment"] == "tactical-forecasting"
     assert record["outcomes"][0] == {
         "id": "tell",
         "can": "tell *season* from trend",
         "section": "pattern",
         "quiz": "quiz-a",
-        "task": "part-1",
+        "task": "july",
     }
     page = built.page("index")
     assert 'id="outcome-tell"' in page and "tell <em>season</em> from trend" in page

@@ -23,7 +23,7 @@ class quiz(nodes.General, nodes.Element):
     """One question. Attributes: ``kind`` (one, several, number), ``answer``, ``tolerance``, ``decimals``, ``unit``."""
 
 
-class question(nodes.General, nodes.Element):
+class question(nodes.General, nodes.TextElement):
     """The legend: what is asked, as inline nodes."""
 
 

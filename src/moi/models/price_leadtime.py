@@ -115,8 +115,8 @@ class PriceLeadtime(
                 "type": "nominal",
                 "scale": {
                     "domain": [
-                        "Marketing's price for each lead time",
-                        "Operations can keep the promise from here up",
+                        "Marketing's price",
+                        "Promise kept from here up",
                         "You are here",
                     ],
                     "range": ["marketing", "operations", "firm"],
@@ -139,8 +139,8 @@ class PriceLeadtime(
                     },
                 }
                 for field, name, dash in (
-                    ("marketing_price", "Marketing's price for each lead time", [1, 0]),
-                    ("kept_from_price", "Operations can keep the promise from here up", [7, 3]),
+                    ("marketing_price", "Marketing's price", [1, 0]),
+                    ("kept_from_price", "Promise kept from here up", [7, 3]),
                 )
             ),
             {
