@@ -100,3 +100,9 @@ def test_a_bad_measure_stocks_nothing_and_says_so():
 def test_a_normal_that_would_go_negative_is_a_problem():
     assert "would often be negative" in Availability(price=19).outcome().problems[0]
     assert Availability(price=18).outcome().problems == ()
+
+
+def test_a_customer_may_be_worth_no_more_than_salvage():
+    outcome = Availability(goodwill=1, salvage=1).outcome()
+    assert "operations would stock nothing" in outcome.problems[0]
+    assert choose(Availability(goodwill=1, salvage=1), "operations").stock == 0

@@ -197,9 +197,10 @@ class Availability(
 
     def _best_stock(self, judge: Judge) -> float:
         earned = self.price if judge == "firm" else 0.0
-        ratio = (earned + self.goodwill - self.unit_cost) / (earned + self.goodwill - self.salvage)
-        if ratio <= 0 or earned + self.goodwill <= self.salvage:
+        gain = earned + self.goodwill - self.unit_cost
+        if gain <= 0:
             return 0.0
+        ratio = gain / (gain + self.unit_cost - self.salvage)
         if self.demand_sd == 0:
             return self._mean_demand()
         return max(self._mean_demand() + self.demand_sd * STANDARD.inv_cdf(ratio), 0.0)
