@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from moi.grading.demo_class import Assignment, DemoError, Student, make, students
+from moi.grading.demo_class import DUE, Assignment, DemoError, Student, make, students
 from moi.grading.exercises import ROOT, assignments, course_api, done
 
 NAME = "tactical-forecasting"
@@ -206,6 +206,8 @@ def test_thirty_students_earn_what_their_mistakes_leave(tmp_path, everyone, assi
     make(folder, NAME, 30, ANSWERS)
     api = course_api(folder)
     done(api.generate_assignment(NAME))
+    with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:
+        gradebook.update_or_create_assignment(NAME, duedate=DUE)
     earned = {}
     for student in everyone:
         done(api.autograde(NAME, student.id))
