@@ -18,7 +18,7 @@ INSTALLED := .venv/.installed
 BOOK := _build/.html
 sources = $(shell find $(1) -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 FRONTEND := $(call sources,src/moi/explore/frontend)
-COURSE := $(call sources,book data src/moi) _config.yml
+COURSE := $(call sources,book data solutions src/moi) _config.yml
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -17,9 +17,10 @@ _NOT_COMPUTED_WITH = ("book", "grading")
 
 
 def fingerprint(package: Path = _PACKAGE, data: Path = _REPOSITORY / "data") -> str:
-    """A short hash of the package's sources and of the data: what the cells of a page compute with."""
+    """A short hash of the package's sources, the data and the assignments: what the cells of a page compute with."""
     sources = [p for p in package.rglob("*.py") if p.relative_to(package).parts[0] not in _NOT_COMPUTED_WITH]
-    files = [*sources, *package.glob("*.mplstyle"), *data.glob("*.csv")]
+    assignments = data.parent.glob("solutions/*/*.ipynb")
+    files = [*sources, *package.glob("*.mplstyle"), *data.glob("*.csv"), *assignments]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
