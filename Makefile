@@ -5,6 +5,7 @@
 .PHONY: help book html lab exercises demo-class test test-all check bench lock clean
 
 PORT ?= 8000
+LAB ?=
 DEMO ?= demo-class
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -18,7 +19,7 @@ INSTALLED := .venv/.installed
 BOOK := _build/.html
 sources = $(shell find $(1) -type f -not -path '*/.*' -not -path '*/__pycache__/*' 2>/dev/null)
 FRONTEND := $(call sources,src/moi/explore/frontend)
-COURSE := $(call sources,book data solutions src/moi) _config.yml
+COURSE := $(call sources,book data exercises solutions src/moi) _config.yml
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,8 +29,8 @@ book: html  ## build the course and serve it on this machine (PORT=8000, or the 
 
 html: $(BOOK)  ## build the course into _build/html
 
-lab: $(INSTALLED)  ## open the course in JupyterLab
-	@$(PY) -m jupyter lab --notebook-dir . --ip 127.0.0.1
+lab: $(INSTALLED)  ## open the course in JupyterLab (LAB=--allow-root in a container)
+	@$(PY) -m jupyter lab --notebook-dir . --ip 127.0.0.1 $(LAB)
 
 exercises: $(INSTALLED)  ## derive exercises/ from solutions/
 	@$(PY) -m moi.grading.exercises
@@ -68,7 +69,8 @@ $(PACKAGES): requirements.lock
 	@test -n "$(PYTHON)" || $(call say,Python 3.11 or newer is missing (Debian: apt install python3 python3-venv))
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call say,Python lacks venv (Debian: apt install python3-venv))
 	@$(PYTHON) -m venv .venv
-	@echo "Installing the Python packages of requirements.lock"
+	@echo '{}' >.venv/package.json  # else Node takes JupyterLab's scripts for modules, as package.json says of ours
+	@echo "Installing the Python packages of requirements.lock (a few minutes)"
 	@$(PY) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock >.venv/pip.log 2>&1 || \
 		$(call say,The Python packages could not be fetched: is there a network? (.venv/pip.log has the details))
 	@touch $@

@@ -1,5 +1,11 @@
 """The course for nbgrader: solutions/ is its source, exercises/ its release."""
 
+import os
+import sys
+
+# nbgrader starts alembic by its name: let it be found also where the environment is not activated.
+os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+
 c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "marketing-operations-interface"

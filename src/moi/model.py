@@ -94,6 +94,14 @@ class Parameter:
             return low, high
         return max(low, self._at(self.search[0], model)), min(high, self._at(self.search[1], model))
 
+    def slider_limits(self, model: MiniModel) -> tuple[float, float]:
+        """The ends of a slider: those of a search, a step inside an end that is itself excluded."""
+        low, high = self.search_limits(model)
+        step = self.step or (high - low) / 200
+        return (low + step if low == self._at(self.above, model) else low), (
+            high - step if high == self._at(self.below, model) else high
+        )
+
     def allowed(self, model: MiniModel) -> str:
         """The allowed values in words, for messages and for the reference pages."""
         parts = []

@@ -113,7 +113,7 @@ def test_refused_value_is_named_and_what_was_typed_stays(variety):
     box.fill("a dozen")
     box.press("Enter")
     expect(variety.get_by_role("alert")).to_have_text(
-        "variants must be a whole number from 1 to 60 flavours; got 'a dozen'."
+        "Flavours offered must be a whole number from 1 to 60 flavours; got 'a dozen'."
     )
     expect(box).to_have_value("a dozen")
     box.fill("13")
@@ -128,7 +128,7 @@ def test_refused_setting_is_brought_into_view(variety):
     variety.get_by_text("values that both sides take as given").click()
     variety.get_by_label("Price", exact=True).fill("-1")
     variety.get_by_label("Price", exact=True).press("Enter")
-    expect(variety.get_by_role("alert")).to_contain_text("price must be a number above 0")
+    expect(variety.get_by_role("alert")).to_contain_text("Price must be a number above 0")
 
 
 def test_python_shown_gives_the_state_of_the_figure(variety):
@@ -146,7 +146,7 @@ def test_readers_may_bring_their_own_numbers(page, site):
     own = figure.get_by_label("your own numbers")
     own.fill("1, 2, 3")
     own.blur()
-    expect(figure.get_by_role("alert")).to_contain_text("series has 3 periods, but needs at least 36")
+    expect(figure.get_by_role("alert")).to_contain_text("Series has 3 periods, but needs at least 36")
     sold = [round(100 + t + 40 * ((t % 12) in (5, 6, 7)), 1) for t in range(48)]
     own.fill("\n".join(map(str, sold)))
     own.blur()

@@ -19,8 +19,9 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     either ``error`` (``message`` and, where one parameter is to blame, ``parameter``) or what :func:`present` gives,
     with ``comparison`` or ``programme`` where they were asked for.
     """
+    kind = models.get(request["model"])
     try:
-        model = models.get(request["model"]).of(request["values"])
+        model = kind.of(request["values"])
         shown = present(model)
         if request.get("programme"):
             shown["programme"] = model.programme()
@@ -28,7 +29,10 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
             shown["comparison"] = present_comparison(interface.compare(model))
         return shown
     except InputError as error:
-        return {"error": {"message": str(error), "parameter": error.parameter}}
+        # A reader of the figure knows the label of a control, not its name in Python.
+        parameter = kind.parameters.get(error.parameter)
+        message = str(error).replace(error.parameter, parameter.label, 1) if parameter else str(error)
+        return {"error": {"message": message, "parameter": error.parameter}}
     except NoComparison as error:
         return {"error": {"message": str(error), "parameter": None}}
 
@@ -48,7 +52,7 @@ def present(model: MiniModel) -> dict[str, Any]:
         "tables": outcome.tables,
         "problems": list(outcome.problems),
         "summary": outcome.summary,
-        "ranges": {p.name: p.search_limits(model) for p in model.parameters.values() if p.depends()},
+        "ranges": {p.name: p.slider_limits(model) for p in model.parameters.values() if p.depends()},
         "python": as_python(model),
     }
 

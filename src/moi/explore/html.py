@@ -115,7 +115,7 @@ def _control(model: MiniModel, parameter: Parameter, uid: str) -> str:
 
 
 def _slider(model: MiniModel, parameter: Parameter, value: Any) -> str:
-    low, high = parameter.search_limits(model)
+    low, high = parameter.slider_limits(model)
     if value is None or parameter.words is not None or not high - low <= LONGEST_SLIDER:
         return ""
     step = parameter.step or (1 if parameter.kind == "whole" else "any")

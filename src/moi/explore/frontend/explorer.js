@@ -32,6 +32,8 @@ export function mount(root, host, start = null) {
     while (wanted) {
       const sent = wanted;
       wanted = null;
+      // A long search shows that it is under way; a quick answer does not flicker.
+      const working = setTimeout(() => root.classList.add("moi-busy"), 250);
       try {
         const programme = Boolean($(".moi-programme")?.open);
         const answer = await host.ask({ values: sent.values, compare: Boolean(sent.state), programme });
@@ -39,6 +41,9 @@ export function mount(root, host, start = null) {
       } catch (failure) {
         fail(failure);
         wanted = null;
+      } finally {
+        clearTimeout(working);
+        root.classList.remove("moi-busy");
       }
     }
     busy = false;
@@ -90,7 +95,7 @@ export function mount(root, host, start = null) {
     const gap = element("p", { class: "moi-gap" }, "Integration gap: ", element("strong", {}, comparison.gap));
     box.replaceChildren(
       element("div", { class: "moi-scroll", tabindex: "0", role: "group", "aria-label": "Who chooses, and what each side then gets" },
-        element("table", {}, element("caption", {}, "Who chooses, and what each side then gets"), element("thead", {}, head), element("tbody", {}, ...body))),
+        element("table", {}, element("caption", {}, "Who chooses, and what each side then gets. Alone: with the other side where it stands now."), element("thead", {}, head), element("tbody", {}, ...body))),
       gap, element("p", { class: "moi-ended" }, `Apart: ${comparison.ended}`),
     );
     box.hidden = false;
