@@ -176,14 +176,9 @@ class Variety(MiniModel, title="How many variants?", question="When does another
 
     def best_levers(self, judge: Judge, levers: Sequence[str]) -> Mapping[str, Any] | None:
         """For a given number of variants, cost is least at s = 2k²/(h·D·n), within the range of ``setup_cost``."""
-        if "setup_cost" not in levers or judge == "marketing":
+        if list(levers) != ["setup_cost"] or judge == "marketing":
             return None
-        candidates = [self.but(variants=n) for n in range(1, MOST_VARIANTS + 1)] if "variants" in levers else [self]
-        settled = [model.but(setup_cost=model._cheapest_setup_cost()) for model in candidates]
-        goal = self.goal(judge)
-        sign = 1 if goal.better == "more" else -1
-        best = max(settled, key=lambda model: sign * (model.outcome().measures[goal.name] or 0.0))
-        return {name: getattr(best, name) for name in levers}
+        return {"setup_cost": self._cheapest_setup_cost()}
 
     def _share(self, variants: int) -> float:
         return variants * self.appeal / (1 + variants * self.appeal)
