@@ -346,6 +346,13 @@ def test_a_model_cannot_be_changed():
     assert start.but(push=2).push == 2.0 and start.push == 1.0
 
 
+def test_a_bound_that_moves_is_tried_on_a_value_that_does_not():
+    start = Bounded(push=5, ceiling=9)
+    with pytest.raises(InputError, match="^push must be a number .* got 5"):
+        start.but(ceiling=4)
+    assert start.but(ceiling=4, push=3).values == Bounded(ceiling=4, push=3).values
+
+
 def test_an_outcome_refuses_what_is_not_finite():
     for value in (math.nan, math.inf):
         with pytest.raises(OverflowError, match="profit"):

@@ -9,8 +9,10 @@ Only the standard library is used here, so that the same file runs in a kernel, 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
+import itertools
 import math
 import numbers
 import re
@@ -319,13 +321,16 @@ class MiniModel:
 
     A subclass is made a frozen, keyword-only dataclass whose values are checked when it is created. It declares
     ``measures`` and ``chart`` (a Vega-Lite specification over the outcome's tables) and defines ``outcome``.
+    ``columns`` says in words what a column of its tables holds, where no lever or measure of that name does.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     question: ClassVar[str]
     parameters: ClassVar[dict[str, Parameter]]
+    _dependent: ClassVar[dict[str, Parameter]]  # those with a bound that depends on other values
     measures: ClassVar[tuple[Measure, ...]]
+    columns: ClassVar[tuple[Measure, ...]] = ()
     chart: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls, *, title: str, question: str) -> None:
@@ -337,6 +342,7 @@ class MiniModel:
             f.name: Parameter(name=f.name, **f.metadata["parameter"])
             for f in dataclasses.fields(cls)  # type: ignore[arg-type]
         }
+        cls._dependent = {p.name: p for p in cls.parameters.values() if p.depends()}
         if hidden := [name for name in cls.parameters if hasattr(MiniModel, name)]:
             raise TypeError(f"{cls.__name__}: a parameter called {hidden[0]} would hide MiniModel.{hidden[0]}")
         cls.outcome = _in_the_readers_words(cls.outcome)  # type: ignore[method-assign]
@@ -346,8 +352,12 @@ class MiniModel:
         raise TypeError("a mini-model is made by subclassing MiniModel")
 
     def __post_init__(self) -> None:
+        self._check(self.parameters)
+
+    def _check(self, names: Iterable[str]) -> None:
         # A bound that depends on other values is tried once those values are known to be sound.
-        for parameter in sorted(self.parameters.values(), key=Parameter.depends):
+        independent = (self.parameters[name] for name in names if name not in self._dependent)
+        for parameter in itertools.chain(independent, self._dependent.values()):
             object.__setattr__(self, parameter.name, parameter.checked(getattr(self, parameter.name), self))
         self.check_together()
 
@@ -375,7 +385,10 @@ class MiniModel:
 
     def but(self, **changes: Any) -> typing.Self:
         """The same model with some values changed; an unknown name raises :class:`InputError`."""
-        return type(self)(**{**{name: getattr(self, name) for name in self.parameters}, **self.known(changes)})
+        changed = copy.copy(self)
+        changed.__dict__.update(self.known(changes))
+        changed._check(changes)  # what has not changed is sound, unless its bounds have
+        return changed
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> typing.Self:

@@ -97,6 +97,27 @@ def test_a_bad_measure_stocks_nothing_and_says_so():
     assert "operations would stock nothing" in model.outcome().problems[0]
 
 
+@pytest.mark.parametrize("goodwill", [0, 2.5, 4])
+def test_a_bad_measure_empties_the_shelf_and_the_comparison_says_what_that_costs(goodwill):
+    """Operations stocks nothing and stays there; no price sells anything then, so marketing's stays where it was."""
+    start = Availability(goodwill=goodwill)
+    found = compare(start)
+    (apart,) = found.apart
+    assert (found.operations.price, found.operations.stock) == (12, 0)
+    assert (found.ended, found.at_limit) == ("at a limit", ("stock",))
+    assert apart.stock == 0 and apart.price == choose(start, "marketing").price
+    assert apart.outcome().measures["expected_revenue"] == 0
+    assert apart.outcome().measures["profit"] == pytest.approx(-goodwill * (980 - 40 * apart.price), abs=0.1)
+    best = optimize.minimize(
+        lambda at: -start.but(price=at[0], stock=at[1]).outcome().measures["profit"],
+        (12, 500),
+        method="Nelder-Mead",
+        options={"xatol": 1e-8, "fatol": 1e-10},
+    )
+    assert found.together.outcome().measures["profit"] == pytest.approx(-best.fun, rel=1e-9)
+    assert found.gap == pytest.approx(-best.fun - apart.outcome().measures["profit"], rel=1e-9)
+
+
 def test_a_normal_that_would_go_negative_is_a_problem():
     assert "would often be negative" in Availability(price=19).outcome().problems[0]
     assert Availability(price=18).outcome().problems == ()

@@ -7,7 +7,7 @@ import statistics
 
 import numpy
 import pytest
-from scipy import optimize
+from scipy import optimize, stats
 
 from moi import data
 from moi.interface import choose, compare
@@ -50,9 +50,9 @@ def without():
 
 
 def interval(differences):
-    """The mean of the differences and its 95 % confidence interval (Student's t with 199 degrees of freedom)."""
+    """The mean of the differences and its 95 % confidence interval (Student's t)."""
     mean = statistics.fmean(differences)
-    half = 1.972 * statistics.stdev(differences) / math.sqrt(len(differences))
+    half = stats.t.ppf(0.975, len(differences) - 1) * statistics.stdev(differences) / math.sqrt(len(differences))
     return mean, mean - half, mean + half
 
 
@@ -160,6 +160,26 @@ def test_a_launch_that_is_redone_loses_its_months_and_costs_rework():
     idle = 0.6 * sum(missing)  # capacity was hired for the launch on time
     lost = measures(**calm)["profit"] - measures(**late)["profit"]
     assert lost == pytest.approx(1.4 * sum(missing) + idle + 3_000 * delay)
+
+
+def test_the_printers_of_chopra_and_meindl():
+    """Cycles of 1 000 printers, spread 150·√2, buffer 100: 43.86 short a cycle, 96 % served, 68 % of cycles full.
+
+    Chopra and Meindl, Supply Chain Management, chapter on safety inventory, the exercise on Hewlett-Packard printers at
+    Sam's Club. It holds the buffer, and what it fails to cover, against published figures: a month is a cycle, and it
+    is the view that errs instead of demand. The rest of the model has no published figures to be held against.
+    """
+    spread = 150 * math.sqrt(2)
+    store = Mechanisms(
+        demand=[1_000.0], promotions=0, launches=0, goal_conflict=0, forecast_noise=spread / 1_000, near_view=1,
+        safety_factor=100 / spread, overtime_limit=10, months=120, histories=60,
+    )  # fmt: skip
+    found = [store.but(seed=seed).outcome() for seed in range(40)]
+    mean, low, high = interval([1_000 * (1 - outcome.measures["service"]) for outcome in found])
+    assert low < 43.86 < high and high - low < 1
+    assert 1 - mean / 1_000 == pytest.approx(0.96, abs=0.005)
+    cycles = [row["lost"] == 0 for outcome in found for row in outcome.tables["months"]]
+    assert statistics.fmean(cycles) == pytest.approx(0.68, abs=0.02)
 
 
 # What the mechanisms act on
@@ -454,32 +474,53 @@ def test_a_budget_that_binds_is_spent_to_the_last_penny(budget):
     assert not together.outcome().problems
 
 
-def test_no_setting_on_a_grid_beats_the_one_found():
-    """Other frictions than the default ones, a binding and a loose budget; each lever alone and all at once."""
-    drawn = random.Random(8)
-    for budget in (4_000, 30_000):
-        model = Mechanisms(
+def firms(count):
+    """The default firm, then others with frictions, budgets and histories of their own."""
+    drawn = random.Random(5)
+    yield Mechanisms()
+    for _ in range(count - 1):
+        yield Mechanisms(
             seed=drawn.randrange(1_000),
-            budget=budget,
-            histories=1,
+            histories=drawn.choice((1, 4)),
+            budget=drawn.choice((2_000, 5_000, 9_000, 12_000, 30_000)),
             promotion_notice=drawn.uniform(-1, 1),
             forecast_noise=drawn.uniform(0, 0.5),
             goal_conflict=drawn.random(),
             rework_chance=drawn.random(),
         )
-        axis = [step / 9 for step in range(10)]
-        best = max(
-            found.measures["profit"]
-            for point in itertools.product(axis, repeat=3)
-            if not (found := model.but(**dict(zip(LEVERS, point, strict=True))).outcome()).problems
-        )
-        assert choose(model, "firm").outcome().measures["profit"] >= best * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("firm", list(firms(6)), ids=lambda firm: f"seed {firm.seed}")
+def test_no_setting_within_the_budget_beats_the_one_compared_with(firm):
+    """A grid, random points, and points ever closer to the one found; to a millionth: a quarter of a pound a year."""
+    drawn = random.Random(1)
+    together = compare(firm).together
+    found = [getattr(together, name) for name in LEVERS]
+    settings = [*itertools.product([step / 14 for step in range(15)], repeat=3)]
+    settings += [[drawn.random() for _ in LEVERS] for _ in range(500)]
+    settings += [
+        [min(max(strength + drawn.uniform(-near, near), 0), 1) for strength in found]
+        for near in (0.1, 0.03, 0.01, 0.001)
+        for _ in range(150)
+    ]
+    paid = ((point, 6_000 * point[0] + 7_000 * point[1] + 8_000 * point[2]) for point in settings)
+    best = max(
+        firm.but(**dict(zip(LEVERS, point, strict=True))).outcome().measures["profit"]
+        for point, cost in paid
+        if cost <= firm.budget
+    )
+    assert not together.outcome().problems
+    assert together.outcome().measures["profit"] >= best - 1e-6 * abs(best)
+
+
+def test_no_strength_of_one_mechanism_beats_the_one_that_a_judge_would_choose():
+    for firm in firms(3):
         for name, (judge, goal, sign) in itertools.product(
             LEVERS, (("marketing", "revenue", 1), ("operations", "cost", -1), ("firm", "profit", 1))
         ):
-            line = [model.but(**{name: step / 80}).outcome() for step in range(81)]
+            line = [firm.but(**{name: step / 80}).outcome() for step in range(81)]
             best = max(sign * found.measures[goal] for found in line if not found.problems)
-            chosen = choose(model, judge, [name]).outcome().measures[goal]
+            chosen = choose(firm, judge, [name]).outcome().measures[goal]
             assert sign * chosen >= best - 1e-9 * abs(best), (name, judge)
 
 

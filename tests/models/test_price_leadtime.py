@@ -64,6 +64,45 @@ def test_published_pattern_of_pekgun_griffin_and_keskinocak(transfer_price):
     assert found.gap > 0
 
 
+@pytest.mark.parametrize(("sensitivity", "price", "demand"), [(20, 130.0, 2_400), (40, 67.5, 2_300)])
+def test_the_two_segments_of_chopra_and_meindl(sensitivity, price, demand):
+    """Demand 5000 − 20·p and 5000 − 40·p, $10 a unit: $130 and $67.50, 2 400 and 2 300 units, $420 250 from both.
+
+    Chopra and Meindl, Supply Chain Management, chapter on pricing and revenue management, the example of pricing to
+    multiple segments. It holds marketing's reply and the contribution against a published figure; nobody waits there,
+    so customers are made all but blind to the lead time.
+    """
+    blind = PriceLeadtime(
+        market_size=5_000, price_sensitivity=sensitivity, leadtime_sensitivity=1e-6, unit_cost=10, transfer_price=10,
+        capacity=10_000,
+    )  # fmt: skip
+    found = choose(blind, "marketing")
+    measures = found.outcome().measures
+    assert (found.price, measures["demand"]) == pytest.approx((price, demand))
+    assert measures["contribution"] == measures["profit"] == pytest.approx((price - 10) * demand)
+    assert (130 - 10) * 2_400 + (67.5 - 10) * 2_300 == 420_250
+
+
+def test_the_gateway_of_jain():
+    """125 arrivals, 500 services a second: utilisation 0.25, 0.33 inside, 2.66 ms each, nine in ten in 2.3 times that.
+
+    Jain (1991), The Art of Computer Systems Performance Analysis, example 31.1, and box 31.1 for the percentile. It
+    holds the queue and the shortest lead time against published figures; here a "week" is a second, and demand is what
+    it is at no price.
+    """
+    gateway = PriceLeadtime(
+        market_size=125, price=0, leadtime_sensitivity=1e-6, capacity=500, reliability=0.9, unit_cost=0,
+        transfer_price=0, congestion_cost=1,
+    )  # fmt: skip
+    quoted = choose(gateway, "operations")
+    measures = quoted.outcome().measures
+    assert measures["utilisation"] == pytest.approx(0.25)
+    assert -measures["profit"] == pytest.approx(0.33, abs=0.005)  # £1 for each one inside
+    assert -measures["profit"] / measures["demand"] == pytest.approx(2.66e-3, abs=1e-5)  # Little's law
+    assert quoted.lead_time == pytest.approx(2.3 * 2.66e-3, rel=0.005)
+    assert measures["on_time"] == pytest.approx(0.9)
+
+
 def test_apart_is_the_nash_outcome_from_any_start():
     (nash,) = compare(PriceLeadtime()).apart
     for start in starts(25):

@@ -29,6 +29,31 @@ def test_share_is_a_logit_with_not_buying_at_1():
     assert measures()["demand"] == pytest.approx(200_000 * 1.8 / 2.8)
 
 
+@pytest.mark.parametrize(("buses", "by_car"), [(1, 1 / 2), (2, 1 / 3)])
+def test_the_red_bus_and_the_blue_bus_of_train(buses, by_car):
+    """A car and a blue bus, chosen equally: 1/2 go by car. With a red bus as good as the blue one, 1/3 do.
+
+    Train (2009), Discrete Choice Methods with Simulation, section 3.3.2. It holds the share against a published
+    figure: going by car is not buying, each bus a variant. In life the car would keep its half, as Train says.
+    """
+    assert measures(variants=buses, appeal=1)["share"] == pytest.approx(1 - by_car)
+
+
+def test_snyder_and_shen_example_3_1():
+    """1 300 a year, 8 an order, 0.225 to hold one for a year: lots of 304.05, at 68.41 a year.
+
+    Snyder and Shen (2019), Fundamentals of Supply Chain Theory, example 3.1. It holds the lot and its cost against
+    published figures: one variant, which half of the customers buy, and nothing spent on quicker changeovers.
+    """
+    here = measures(
+        variants=1, customers=2_600, appeal=1, base_setup_cost=8, setup_cost=8, holding_rate=0.225, unit_cost=1,
+        variant_overhead=0,
+    )  # fmt: skip
+    assert here["demand"] == 1_300
+    assert here["lot_size"] == pytest.approx(304.0467800264368)
+    assert (here["cost_per_unit"] - 1) * 1_300 == pytest.approx(68.41052550594829)
+
+
 def test_lot_size_minimises_changeover_and_holding_cost():
     """Harris (1913): the lot at which a year's changeovers and holding cost least, found without the formula."""
     each = 200_000 * 1.8 / 2.8 / 12

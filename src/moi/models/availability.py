@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, ClassVar
 
+from moi import curves
 from moi.model import Judge, Measure, MiniModel, Outcome, marketing, operations, pounds, setting, written
 
 POINTS = 60
@@ -31,7 +32,8 @@ class Availability(
 
         operations: (g − c)/(g − v),   the firm: (p + g − c)/(p + g − v),
 
-    the critical ratio of the newsvendor; marketing would stock without limit.
+    the critical ratio of the newsvendor; marketing would stock without limit. Where g ≤ c operations would stock
+    nothing. The shelf is then empty, no price brings in anything, and marketing's stays as it is.
 
     A critic would say that demand is not normal, that one period is not a season, and that nobody knows g well.
 
@@ -102,37 +104,25 @@ class Availability(
     chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "encoding": {
-            "x": {"field": "stock", "type": "quantitative", "title": "Stock, units", "scale": {"nice": False}}
+            "x": {
+                "field": "stock",
+                "type": "quantitative",
+                "title": "Stock, units",
+                "axis": {"labelSeparation": 8},
+                "scale": {"nice": False},
+            }
         },
         "layer": [
-            *(
+            *curves.lines(
+                "curve",
+                {"title": "£"},
                 {
-                    "data": {"name": "curve"},
-                    "mark": {"type": "line", "strokeWidth": 2.5, "strokeDash": dash},
-                    "encoding": {
-                        "y": {"field": field, "type": "quantitative", "title": "£"},
-                        "color": {
-                            "datum": name,
-                            "title": None,
-                            "scale": {
-                                "domain": ["Revenue", "Cost of supply", "Profit"],
-                                "range": ["marketing", "operations", "firm"],
-                            },
-                        },
-                    },
-                }
-                for field, name, dash in (
-                    ("revenue", "Revenue", [1, 0]),
-                    ("supply_cost", "Cost of supply", [7, 3]),
-                    ("profit", "Profit", [1, 0]),
-                )
+                    "Revenue": ("revenue", "marketing"),
+                    "Cost of supply": ("supply_cost", "operations"),
+                    "Profit": ("profit", "firm"),
+                },
             ),
-            {"data": {"name": "now"}, "mark": {"type": "rule", "strokeDash": [2, 3]}},
-            {
-                "data": {"name": "now"},
-                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-                "encoding": {"y": {"field": "profit", "type": "quantitative"}},
-            },
+            *curves.here("profit"),
         ],
     }
 
@@ -165,32 +155,63 @@ class Availability(
         )
 
     def best_levers(self, judge: Judge, levers: Sequence[str]) -> Mapping[str, Any] | None:
-        """One lever at a time: the stock by the critical ratio, the price where its marginal gain is nought.
+        """The stock by the critical ratio, the price where its marginal gain is nought, the firm's two together.
 
         Marketing's stock is the most that may be searched; operations' cost falls with every customer that a higher
         price keeps away, so it is given no price.
         """
+        if self.price_sensitivity == 0:  # the price is no lever
+            levers = [name for name in levers if name != "price"]
         if list(levers) == ["stock"]:
             top = self.parameters["stock"].search_limits(self)[1]
             return {"stock": top if judge == "marketing" else min(self._best_stock(judge), top)}
-        if list(levers) == ["price"] and judge != "operations" and self.price_sensitivity > 0:
+        if list(levers) == ["price"] and judge != "operations":
             return self._best_price(judge)
-        return None
+        if set(levers) == {"price", "stock"} and judge == "firm":
+            return self._together()
+        return None if levers else {}
 
     def _best_price(self, judge: Judge) -> Mapping[str, float] | None:
-        """Raising the price gains E[sold] and drives b customers away; the gain falls as the price rises."""
-        salvage, goodwill = (self.salvage, self.goodwill) if judge == "firm" else (0.0, 0.0)
-        low, high = 0.0, (self.market - FAIR * self.demand_sd) / self.price_sensitivity
-        if high <= 0 or self.demand_sd == 0:
+        dearest = self._dearest()
+        if dearest is None:
             return None
-        for _ in range(100):
-            price = (low + high) / 2
+        return {"price": _turning_point(lambda price: self.but(price=price)._gain(judge), 0.0, dearest)}
+
+    def _together(self) -> Mapping[str, float] | None:
+        """The price at which the firm's gain turns, with the stock that follows it.
+
+        The gain falls as the price rises, but not where hardly any stock pays: a grid finds where to look.
+        """
+        dearest = self._dearest()
+        if dearest is None:
+            return None
+
+        def at(price: float) -> Availability:
             there = self.but(price=price)
-            kept = there._availability()  # the chance that a customer driven away would have been served
-            lost = (price - salvage) * kept - goodwill * (1 - kept)
-            gain = there._mean_demand() - there._short_and_left(self.stock)[0] - self.price_sensitivity * lost
-            low, high = (price, high) if gain > 0 else (low, price)
-        return {"price": low}
+            return there.but(stock=there._best_stock("firm"))
+
+        def profit(price: float) -> float:
+            there = at(price)
+            revenue, cost = there._revenue_and_cost(there.stock)
+            return revenue - cost
+
+        grid = [dearest * step / POINTS for step in range(POINTS + 1)]
+        best = max(range(len(grid)), key=lambda i: profit(grid[i]))
+        low, high = grid[max(best - 1, 0)], grid[min(best + 1, POINTS)]
+        price = _turning_point(lambda price: at(price)._gain("firm"), low, high)
+        return {"price": price, "stock": at(price).stock}
+
+    def _dearest(self) -> float | None:
+        """The highest price at which the normal is a fair picture; none where there is none or demand is certain."""
+        dearest = (self.market - FAIR * self.demand_sd) / self.price_sensitivity
+        return dearest if dearest > 0 and self.demand_sd > 0 else None
+
+    def _gain(self, judge: Judge) -> float:
+        """What raising the price brings, £ for each £: it earns on E[sold] and drives b customers away."""
+        salvage, goodwill = (self.salvage, self.goodwill) if judge == "firm" else (0.0, 0.0)
+        kept = self._availability()  # the chance that a customer driven away would have been served
+        lost = (self.price - salvage) * kept - goodwill * (1 - kept)
+        return self._mean_demand() - self._short_and_left(self.stock)[0] - self.price_sensitivity * lost
 
     def _mean_demand(self) -> float:
         return self.market - self.price_sensitivity * self.price
@@ -219,7 +240,7 @@ class Availability(
 
     def _revenue_and_cost(self, stock: float) -> tuple[float, float]:
         short, left = self._short_and_left(stock)
-        revenue = self.price * (self._mean_demand() - short)
+        revenue = self.price * max(self._mean_demand() - short, 0.0)  # the normal's negative tail buys nothing back
         return revenue, self.unit_cost * stock - self.salvage * left + self.goodwill * short
 
     def _curve(self) -> list[dict[str, float]]:
@@ -244,6 +265,14 @@ class Availability(
                 f"have served them ({pounds(self.unit_cost, 2)}): judged by its cost, operations would stock nothing."
             )
         return tuple(problems)
+
+
+def _turning_point(gain: Callable[[float], float], low: float, high: float) -> float:
+    """Where ``gain`` falls through nought between ``low`` and ``high``; the end it points to where it does not."""
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if gain(middle) > 0 else (low, middle)
+    return low
 
 
 def _loss(z: float) -> float:

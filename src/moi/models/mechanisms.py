@@ -39,7 +39,8 @@ SUCCESS: dict[str, Literal["more", "less"]] = {
 }
 GRID_POINTS = {1: 121, 2: 25, 3: 9}  # for each lever, by how many are searched at once
 MOST_CLIMBS = 4
-FINEST_STEP = 1e-8
+RANDOM_STEPS = 2_000
+WIDEST_STEP, FINE_STEP, FINEST_STEP = 0.3, 1e-3, 1e-8
 
 Strengths = tuple[float, float, float]
 
@@ -213,9 +214,10 @@ class Mechanisms(
     and the buffer.
 
     Sources: the square-root lift and forward buying are those of this course's sales and operations plan, after
-    Chopra and Meindl (2019). What a formal process can do for functions with different goals is described by Oliva and
-    Watson (2011), whose case has no numbers to take over. That rework comes from work handed over unfinished is from
-    Krishnan, Eppinger and Whitney (1997) and Loch and Terwiesch (1998).
+    Chopra and Meindl (2019); what the buffer fails to cover is their expected shortage, from the chapter on safety
+    inventory. What a formal process can do for functions with different goals is described by Oliva and Watson (2011),
+    whose case has no numbers to take over. That rework comes from work handed over unfinished is from Krishnan,
+    Eppinger and Whitney (1997) and Loch and Terwiesch (1998).
 
     >>> calm = Mechanisms(forecast_noise=0, goal_conflict=0, rework_chance=0, promotion_notice=3)
     >>> busy = calm.but(process=0.5, team=0.5)           # nothing to repair: they cost what they cost
@@ -611,7 +613,7 @@ class Mechanisms(
         return Moved(measure, **known)
 
     def best_levers(self, judge: Judge, levers: Sequence[str]) -> Mapping[str, Any] | None:
-        """The best strengths: a grid, then steps that are halved, also along the edge that the budget draws."""
+        """The best strengths: a grid, then steps that are halved, then random ones, within the budget."""
         moving = [i for i, name in enumerate(LEVERS) if name in levers]
         costs = [self._paid(tuple(float(i == j) for j in range(3))) for i in range(3)]  # type: ignore[arg-type]
 
@@ -638,8 +640,11 @@ class Mechanisms(
         ]
         if not climbed:
             return None
-        best = max(climbed, key=lambda pair: pair[0])[1]
-        return {LEVERS[i]: best[i] for i in moving}
+        best = max(climbed, key=lambda pair: pair[0])
+        if len(moving) > 1:
+            best = _strayed(score, best, moving, costs, self.budget)
+            best = _climbed(score, best, moving, costs, self.budget, FINE_STEP)
+        return {LEVERS[i]: best[1][i] for i in moving}
 
     def _strengths(self) -> Strengths:
         return self.process, self.team, self.information
@@ -889,11 +894,7 @@ def _climbed(
         point = list(here)
         for i, change in move.items():
             point[i] = min(max(point[i] + length * change, 0.0), 1.0)
-        over = sum(c * s for c, s in zip(costs, point, strict=True)) - budget
-        if over > 0 and len(move) == 1:  # up to the edge that the budget draws, not beyond it
-            (i,) = move
-            point[i] = max(point[i] - over / costs[i], 0.0)
-        return tuple(point)  # type: ignore[return-value]
+        return _affordable(point, list(move), costs, budget)
 
     best, length = start, step
     while length > FINEST_STEP:
@@ -904,3 +905,40 @@ def _climbed(
         else:
             best = better
     return best
+
+
+def _strayed(
+    score: Callable[[Strengths], float],
+    start: tuple[float, Strengths],
+    moving: Sequence[int],
+    costs: Sequence[float],
+    budget: float,
+) -> tuple[float, Strengths]:
+    """The best point that random steps of all sizes lead to from ``start``.
+
+    Profit has creases, such as where overtime begins; where they meet, no step along a lever leads up, but one
+    between the levers may.
+    """
+    drawn = random.Random(1)  # the same steps every time
+    best = start
+    for _ in range(RANDOM_STEPS):
+        length = WIDEST_STEP * exp(-9 * drawn.random())
+        point = list(best[1])
+        for i in moving:
+            point[i] = min(max(point[i] + drawn.gauss(0, length), 0.0), 1.0)
+        there = _affordable(point, moving, costs, budget)
+        if (found := score(there)) > best[0]:
+            best = found, there
+    return best
+
+
+def _affordable(point: Sequence[float], moving: Sequence[int], costs: Sequence[float], budget: float) -> Strengths:
+    """``point``, or where it costs too much the nearest one on the edge that the budget draws."""
+    nearest = list(point)
+    over = sum(c * s for c, s in zip(costs, point, strict=True)) - budget
+    steepness = sum(costs[i] ** 2 for i in moving)
+    if over > 0 and steepness > 0:
+        for i in moving:
+            nearest[i] = max(point[i] - over * costs[i] / steepness, 0.0)
+    process, team, information = nearest
+    return process, team, information

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, log, sqrt
 from typing import Any, ClassVar
 
+from moi import curves
 from moi.model import Judge, Measure, MiniModel, Outcome, marketing, operations, percent, pounds, setting, written
 
 POINTS = 60
@@ -44,7 +45,8 @@ class PriceLeadtime(
     server, and that marketing is seldom blind to a promise that it makes itself.
 
     Source: Pekgün, Griffin and Keskinocak (2008), who show that apart gives more demand, longer lead times, lower
-    prices and lower profit than together.
+    prices and lower profit than together. For the queue Jain (1991), The Art of Computer Systems Performance Analysis,
+    whose example 31.1 comes out.
 
     >>> model = PriceLeadtime(lead_time=2.0)
     >>> round(model.best_levers("marketing", ["price"])["price"], 6)     # (50 − 6·2 + 4·5)/8
@@ -124,24 +126,14 @@ class PriceLeadtime(
             },
         },
         "layer": [
-            *(
+            *curves.lines(
+                "replies",
+                {"title": "Price, £ an order", "scale": {"zero": False}},
                 {
-                    "data": {"name": "replies"},
-                    "mark": {"type": "line", "strokeWidth": 2.5, "strokeDash": dash},
-                    "encoding": {
-                        "y": {
-                            "field": field,
-                            "type": "quantitative",
-                            "title": "Price, £ an order",
-                            "scale": {"zero": False},
-                        },
-                        "color": {"datum": name},
-                    },
-                }
-                for field, name, dash in (
-                    ("marketing_price", "Marketing's price", [1, 0]),
-                    ("kept_from_price", "Promise kept from here up", [7, 3]),
-                )
+                    "Marketing's price": ("marketing_price", "marketing"),
+                    "Promise kept from here up": ("kept_from_price", "operations"),
+                },
+                legend=False,
             ),
             {
                 "data": {"name": "now"},

@@ -223,7 +223,7 @@ class SalesOperationsPlan(
                 "field": "month",
                 "type": "ordinal",
                 "title": "Month",
-                "axis": {"labelAngle": 0, "labelOverlap": True},
+                "axis": {"labelAngle": 0, "labelOverlap": True, "labelSeparation": 8},
             },
             "color": {
                 "type": "nominal",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import log, sqrt
 from typing import Any, ClassVar
 
+from moi import curves
 from moi.model import Judge, Measure, MiniModel, Outcome, marketing, operations, pounds, setting
 
 MOST_VARIANTS = 60
@@ -33,6 +34,10 @@ class Variety(MiniModel, title="How many variants?", question="When does another
     A critic would attack three assumptions: variants are equally attractive and do not crowd each other beyond the
     logit; demand is steady, so that lots follow the square-root rule; and a changeover costs the same between any
     two variants.
+
+    Sources: Train (2009), Discrete Choice Methods with Simulation, for the logit; his red bus and blue bus (section
+    3.3.2) show how it treats variants that are much alike. Snyder and Shen (2019), Fundamentals of Supply Chain Theory,
+    for the lot: their example 3.1 comes out.
 
     >>> model = Variety()
     >>> round(model.outcome().measures["lot_size"])      # √(2·400·(128 571.4/12)/0.40)
@@ -110,35 +115,12 @@ class Variety(MiniModel, title="How many variants?", question="When does another
             }
         },
         "layer": [
-            *(
-                {
-                    "data": {"name": "curve"},
-                    "mark": {"type": "line", "strokeWidth": 2.5, "strokeDash": dash},
-                    "encoding": {
-                        "y": {
-                            "field": name.lower(),
-                            "type": "quantitative",
-                            "title": "£ a year",
-                            "axis": {"format": "~s"},
-                        },
-                        "color": {
-                            "datum": name,
-                            "title": None,
-                            "scale": {
-                                "domain": ["Revenue", "Cost", "Profit"],
-                                "range": ["marketing", "operations", "firm"],
-                            },
-                        },
-                    },
-                }
-                for name, dash in (("Revenue", [1, 0]), ("Cost", [7, 3]), ("Profit", [1, 0]))
+            *curves.lines(
+                "curve",
+                {"title": "£ a year", "axis": {"format": "~s"}},
+                {"Revenue": ("revenue", "marketing"), "Cost": ("cost", "operations"), "Profit": ("profit", "firm")},
             ),
-            {"data": {"name": "now"}, "mark": {"type": "rule", "strokeDash": [2, 3]}},
-            {
-                "data": {"name": "now"},
-                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-                "encoding": {"y": {"field": "profit", "type": "quantitative"}},
-            },
+            *curves.here("profit"),
         ],
     }
 
