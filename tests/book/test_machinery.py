@@ -60,6 +60,48 @@ Which?
 import os
 print("book", os.environ["MOI_BOOK"])
 ```
+
+```{code-cell} python
+:tags: [remove-cell]
+from myst_nb import glue
+glue("profit", "£154 783", display=False)
+```
+
+## The rest
+
+Profit is {glue:text}`profit`, by {numref}`of-all` and [the pattern](pattern) at 5 < 6.
+
+:::{list-table} Of all
+:name: of-all
+:header-rows: 1
+
+* - What
+  - How many
+* - cones
+  - 3 a | b
+:::
+
+:::{admonition} Beware
+Of *this*.
+:::
+
+$$
+y_t = a
+$$
+
+1. first
+   - inner
+2. second
+
+:::{quiz}
+:answer: "12.5"
+:decimals: 1
+:unit: £
+How much?
+
+- [x] Half of it.
+- [ ] Think.
+:::
 """
 
 
@@ -98,6 +140,26 @@ def test_a_page_with_code_is_a_notebook_to_take_away_and_one_without_is_not(buil
     assert 'href="notebooks/index.ipynb"' in built.page("index")
     assert not (built.folder / "notebooks" / "references.ipynb").exists()
     assert "Download this page" not in built.page("references")
+
+
+def test_a_notebook_to_take_away_says_in_plain_markdown_what_the_page_says(built):
+    notebook = nbformat.read(built.folder / "notebooks" / "index.ipynb", as_version=4)
+    # A cell that leaves no trace in the page comes before the next that does, or at the end.
+    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "markdown", "code"]
+    assert notebook.cells[3].metadata["jupyter"]["source_hidden"] and "jupyter" not in notebook.cells[1].metadata
+    first, last = notebook.cells[0].source, notebook.cells[2].source
+    assert first.startswith("# A page\n\n") and "\n\n## The pattern\n\n" in first
+    assert "- tell *season* from trend\n" in first
+    assert "As Winters (1960) says, $y_t$ is smoothed (Holt, 1957)." in first
+    assert "**First ask yourself: What comes next?**\n\nThink first.\n\n<details><summary>Show the answer" in first
+    assert "**Check yourself.** Which?\n\n- This\n- That\n\n<details>" in first
+    assert "- **Right:** This\n\n  Yes.\n- **Not right:** That\n\n  No.\n\n</details>" in first
+    assert last.startswith("## The rest\n\nProfit is £154 783, by Table 1 and the pattern at 5 \\< 6.")
+    assert "*Of all*\n\n| What | How many |\n| --- | --- |\n| cones | 3 a \\| b |" in last
+    assert "> **Beware**\n>\n> Of *this*." in last
+    assert "$$\ny_t = a\n$$" in last
+    assert "1. first\n\n   - inner\n2. second" in last
+    assert "Answer: 12.5 £\n\n- **Right:** Half of it.\n- **Not right:** Think." in last
 
 
 def test_cells_know_that_they_run_for_the_book(built):

@@ -9,6 +9,15 @@ from moi.explore.answering import answer
 
 VARIETY = "orientation/common-aims.html"
 FORECAST = "planning/tactical-forecasting.html"
+PLAN = "planning/sales-and-operations-planning.html"
+PAGES = {
+    "availability": "operational/trade-offs.html",
+    "mechanisms": "integration/practical-mechanisms.html",
+    "price_leadtime": "strategic/does-integration-pay.html",
+    "sales_operations_plan": PLAN,
+    "seasonal_forecast": FORECAST,
+    "variety": VARIETY,
+}
 
 
 @pytest.fixture
@@ -62,6 +71,64 @@ def test_moving_a_lever_changes_results_chart_summary_and_table(variety):
     expect(rule).to_have_count(1)
 
 
+def test_numbers_behind_the_chart_follow_the_levers_in_the_readers_words(variety):
+    table = variety.locator(".moi-tables table")
+    printed = table.locator("thead th").all_text_contents()
+    variety.get_by_text("The numbers behind the chart").click()
+    assert printed[0] == "Flavours offered" and "Revenue, £/year" in printed
+    for cost in (100, 250):
+        variety.get_by_label("Cost of a changeover", exact=True).fill(str(cost))
+        variety.get_by_label("Cost of a changeover", exact=True).press("Enter")
+        (wanted,) = answer({"model": "variety", "values": {"setup_cost": cost}, "written": True})["written"]
+        expect(table.locator("tbody tr").last.locator("th, td")).to_have_text(wanted["rows"][-1])
+        expect(table.locator("thead th")).to_have_text(wanted["head"])
+    assert wanted["head"] == printed
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_the_live_chart_draws_what_the_printed_one_drew(page, site, model):
+    page.goto(site + PAGES[model])
+    figure = page.locator(f".moi-explorer[data-model={model}]").first
+    drawn = ".role-mark:is(.mark-line, .mark-rect, .mark-rule, .mark-symbol) > *"
+    printed = figure.locator(".moi-drawn.moi-wide").locator(drawn).count()
+    assert printed > 1
+    figure.get_by_role("button", name="Reset").click()
+    expect(figure.locator(".moi-drawn")).to_have_count(0)
+    expect(figure.locator(".moi-canvas").locator(drawn)).to_have_count(printed)
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_the_solver_is_fetched_when_its_figure_is_touched_and_not_before(page, site, how):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(site + PLAN)
+    page.wait_for_function("performance.getEntriesByName('moi-python-ready').length > 0")
+    assert not [url for url in asked if "/highs/" in url]
+    figure = page.locator(".moi-explorer[data-model=sales_operations_plan]").first
+    with page.expect_request("**/highs/highs.wasm"):
+        if how == "mouse":
+            figure.hover()
+        else:
+            figure.get_by_label("Month of the promotion, slider").focus()
+    figure.get_by_label("Month of the promotion, slider").fill("2")
+    wanted = answer({"model": "sales_operations_plan", "values": {"promotion_month": 2}})["texts"]["profit"]
+    expect(told(figure, "profit")).to_have_text(wanted)
+    assert len([url for url in asked if url.endswith("highs.wasm")]) == 1
+
+
+def test_a_page_without_a_solver_model_never_fetches_the_solver(page, site, variety):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    variety.hover()
+    variety.get_by_label("Flavours offered, slider").fill("21")
+    wanted = answer({"model": "variety", "values": {"variants": 21}})["texts"]["profit"]
+    expect(told(variety, "profit")).to_have_text(wanted)
+    assert any("/pyodide/" in url for url in asked) or page.evaluate(
+        "performance.getEntriesByName('moi-python-ready').length"
+    )
+    assert not [url for url in asked if "/highs/" in url]
+
+
 def test_sliders_and_buttons_work_with_the_keyboard_alone(page, variety):
     slider = variety.get_by_label("Flavours offered, slider")
     slider.focus()
@@ -89,6 +156,31 @@ def test_each_question_moves_the_levers_and_shows_the_gap(variety, state):
     expect(variety.locator(".moi-chosen td")).to_have_text(row["texts"])
     expect(variety.locator(".moi-gap strong")).to_have_text(comparison["gap"])
     expect(variety.locator(".moi-ended")).to_contain_text("flavours offered")
+
+
+def test_the_first_comparison_comes_with_the_page_and_a_later_one_is_searched_for(page, site):
+    printed = answer({"model": "variety", "values": {}, "compare": True})["comparison"]["gap"]
+
+    def marked(route):
+        answered = route.fetch()
+        route.fulfill(response=answered, body=answered.text().replace(f'"gap":"{printed}"', '"gap":"as printed"'))
+
+    page.route("**/common-aims.html", marked)
+    page.goto(site + VARIETY)
+    figure = page.locator(".moi-explorer[data-model=variety]").first
+    figure.get_by_role("button", name="Together").click()
+    expect(figure.locator(".moi-gap strong")).to_have_text("as printed")
+    expect(told(figure, "profit")).to_have_text("£154\u00a0783")
+    figure.get_by_text("values that both sides take as given").click()
+    figure.get_by_label("Price", exact=True).fill("4")
+    figure.get_by_label("Price", exact=True).press("Enter")
+    figure.get_by_role("button", name="Apart").click()
+    # From the levers as Together left them.
+    found = answer({"model": "variety", "values": {}, "compare": True})["comparison"]
+    left = next(row["values"] for row in found["rows"] if row["state"] == "together")
+    later = answer({"model": "variety", "values": left | {"price": 4}, "compare": True})["comparison"]
+    expect(figure.locator(".moi-gap strong")).to_have_text(later["gap"])
+    expect(figure.locator(".moi-chosen td")).to_have_text(later["rows"][2]["texts"])
 
 
 def test_reset_brings_the_first_state_back(page, variety):
@@ -218,6 +310,29 @@ def test_on_a_phone_nothing_is_cut_off(browser, site, width):
         "all => all.filter(e => e.getBoundingClientRect().height < 44).map(e => e.textContent)"
     )
     assert small == []
+    context.close()
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_on_a_phone_no_writing_of_a_chart_or_comparison_is_cut_off(browser, site, model):
+    context = browser.new_context(viewport={"width": 360, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(site + PAGES[model])
+    figure = page.locator(f".moi-explorer[data-model={model}]").first
+    outside = """(figure, inside) => {
+        const edge = figure.querySelector(inside).getBoundingClientRect();
+        return [...figure.querySelectorAll(".moi-legend li, .moi-canvas text, .moi-comparison :is(th, td, caption)")]
+            .filter((e) => e.checkVisibility() && e.textContent)
+            .map((e) => [e.textContent, e.getBoundingClientRect()])
+            .filter(([, box]) => box.left < edge.left - 1 || box.right > edge.right + 1)
+            .map(([text]) => text);
+    }"""
+    assert figure.locator(".moi-legend li").count() > 2
+    assert figure.evaluate(outside, ".moi-chart") == []
+    figure.locator("button[data-state=together]").tap()
+    expect(figure.locator(".moi-chosen")).to_be_visible(timeout=60_000)
+    expect(figure.locator(".moi-drawn")).to_have_count(0)
+    assert figure.evaluate(outside, ".moi-chart") == []
     context.close()
 
 

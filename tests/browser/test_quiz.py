@@ -51,6 +51,37 @@ How large is the scaled error?
 - [{glue}inverted] The ratio is upside down.
 - [ ] Divide by the naive error.
 :::
+
+:::{quiz}
+:name: quiz-fraction
+:answer: 0.727
+:decimals: 2
+On what fraction of days?
+
+- [x] Four over five and a half.
+- [ ] Not that.
+:::
+
+:::{quiz}
+:name: quiz-percent
+:answer: 20.8
+:decimals: 1
+:unit: "%"
+How likely, at the least?
+
+- [x] Loss over loss plus gain.
+- [ ] Not that.
+:::
+
+:::{quiz}
+:name: quiz-money
+:answer: 1015
+:unit: £ a week
+What is the gap?
+
+- [x] Together less apart.
+- [ ] Not that.
+:::
 """
 
 
@@ -115,7 +146,9 @@ def test_several_choices_must_all_be_found(quizzes):
         ("7,312.0", "Not yet.", "Divide by the naive error"),
         ("a lot", "Type a number", ""),
         ("", "Type a number", ""),
-        ("0,73", "Type a number", ""),
+        ("0,73", "Type a point for the decimals", ""),
+        ("0.73 times", "Right.", "naive forecast was worse"),
+        ("73 %", "in times: type the number alone, without “%”", ""),
     ],
 )
 def test_numbers_are_judged_against_the_run_of_the_page(quizzes, typed, verdict, reason):
@@ -123,6 +156,33 @@ def test_numbers_are_judged_against_the_run_of_the_page(quizzes, typed, verdict,
     quizzes.keyboard.press("Enter")
     expect(feedback(quizzes, "quiz-number")).to_contain_text(verdict)
     expect(feedback(quizzes, "quiz-number")).to_contain_text(reason)
+
+
+@pytest.mark.parametrize(
+    ("quiz", "typed", "verdict"),
+    [
+        ("fraction", "73 %", "Right."),
+        ("fraction", "72.7%", "Right."),
+        ("fraction", "4/5.5", "Right."),
+        ("fraction", "73", "Not yet."),
+        ("fraction", "£0.73", "no unit: type the number alone"),
+        ("percent", "20.8", "Right."),
+        ("percent", "20.8 %", "Right."),
+        ("percent", "20,8 %", "Is that 20.8 %? Type a point"),
+        ("money", "1,015", "Right."),
+        ("money", "£1,015", "Right."),
+        ("money", "£1 015 a week", "Right."),
+        ("money", "−£1,015", "Not yet."),
+        ("money", "1,01", "Is that 1.01? Type a point"),
+        ("money", "0,015", "Is that 0.015? Type a point"),
+        ("money", "1015 units", "in £ a week: type the number alone, without “units”"),
+        ("money", "1/0", "Type a number"),
+    ],
+)
+def test_a_number_is_taken_as_people_type_it_or_refused_in_a_sentence(quizzes, quiz, typed, verdict):
+    quizzes.locator(f"#quiz-{quiz} input").fill(typed)
+    quizzes.keyboard.press("Enter")
+    expect(feedback(quizzes, f"quiz-{quiz}")).to_contain_text(verdict)
 
 
 def test_answers_can_be_read_without_a_script(browser, address):

@@ -9,9 +9,20 @@ test("a number may be written with spaces and a minus sign", () => {
   assert.equal(number("1e3"), 1000);
 });
 
+test("a number may be written with thousands, a pound sign or a percent sign", () => {
+  assert.equal(number("1,000"), 1000);
+  assert.equal(number("-1,234,567.5"), -1234567.5);
+  assert.equal(number("£5"), 5);
+  assert.equal(number("−£5.50"), -5.5);
+  assert.equal(number("20 %"), 0.2);
+  assert.equal(number("£"), null);
+});
+
 test("text that is no number stays text, so that the model can quote it", () => {
   assert.equal(number("twelve"), "twelve");
   assert.equal(number("12,5"), "12,5");
+  assert.equal(number("0,125"), "0,125");
+  assert.equal(number("%"), "%");
   assert.equal(number("Infinity"), "Infinity");
 });
 

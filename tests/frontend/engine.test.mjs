@@ -66,3 +66,23 @@ test("a model that breaks fails its own question and leaves the next one be", as
   await assert.rejects(bad, /The model failed: ZeroDivisionError/);
   assert.deepEqual(await good, {});
 });
+
+test("what is fetched ahead is asked for once, after Python has started, and is no question", async () => {
+  const python = engine();
+  python.prepare("solver");
+  python.prepare("solver");
+  const [worker] = FakeWorker.made;
+  await settle();
+  assert.deepEqual(worker.asked, []);
+  worker.say({ ready: true });
+  await settle();
+  assert.deepEqual(worker.asked, [{ prepare: "solver" }]);
+});
+
+test("fetching ahead where Python cannot start breaks nothing", async () => {
+  const python = engine();
+  const prepared = python.prepare("solver");
+  FakeWorker.made[0].say({ failed: "no memory" });
+  await prepared;
+  assert.deepEqual(FakeWorker.made[0].asked, []);
+});

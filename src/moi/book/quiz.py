@@ -153,6 +153,7 @@ def _open_quiz(self: HTML5Translator, node: quiz) -> None:
     data = f'data-kind="{node["kind"]}"'
     if node["kind"] == "number":
         data += f' data-answer="{node["answer"]!r}" data-tolerance="{node["tolerance"]!r}"'
+        data += f' data-unit="{html.escape(node["unit"])}"'
     self.body.append(
         self.starttag(node, "form", "", CLASS="quiz").rstrip()[:-1] + f' {data} autocomplete="off">\n<fieldset>\n'
     )

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from moi import interface, models
-from moi.model import InputError, MiniModel, NoComparison
+from moi.explore import tables
+from moi.model import InputError, MiniModel, NoComparison, Outcome
 
 STATES = ("marketing", "operations", "apart", "together")
 
@@ -15,14 +16,17 @@ STATES = ("marketing", "operations", "apart", "together")
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer one request of the front end.
 
-    ``request`` has ``model``, ``values`` and, on request, ``compare: true`` or ``programme: true``. The answer holds
-    either ``error`` (``message`` and, where one parameter is to blame, ``parameter``) or what :func:`present` gives,
-    with ``comparison`` or ``programme`` where they were asked for.
+    ``request`` has ``model``, ``values`` and, on request, ``compare``, ``programme`` or ``written`` (each ``true``).
+    The answer holds either ``error`` (``message`` and, where one parameter is to blame, ``parameter``) or what
+    :func:`present` gives, with ``comparison``, ``programme`` or ``written`` (the tables as texts) as asked for.
     """
     kind = models.get(request["model"])
     try:
         model = kind.of(request["values"])
-        shown = present(model)
+        outcome = model.outcome()
+        shown = present(model, outcome)
+        if request.get("written"):
+            shown["written"] = tables.in_words(model, outcome)
         if request.get("programme"):
             shown["programme"] = model.programme()
         if request.get("compare"):
@@ -42,9 +46,8 @@ def answer_json(request: str) -> str:
     return json.dumps(answer(json.loads(request)), allow_nan=False)
 
 
-def present(model: MiniModel) -> dict[str, Any]:
+def present(model: MiniModel, outcome: Outcome) -> dict[str, Any]:
     """Everything the front end shows of ``model``: numbers as they are and as a reader would write them."""
-    outcome = model.outcome()
     return {
         "values": model.values,
         "measures": outcome.measures,

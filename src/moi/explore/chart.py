@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import vl_convert
@@ -31,7 +32,7 @@ CONFIG: dict[str, Any] = {
         "labelPadding": 6,
         "tickSize": 4,
     },
-    "axisX": {"grid": False},
+    "axisX": {"grid": False, "labelFlush": False},
     "axisY": {
         "titleAngle": 0,
         "titleAlign": "left",
@@ -40,25 +41,41 @@ CONFIG: dict[str, Any] = {
         "titleY": -12,
         "titleBaseline": "bottom",
     },
-    "legend": {
-        "orient": "top",
-        "direction": "horizontal",
-        "labelColor": "currentColor",
-        "titleColor": "currentColor",
-        "labelFontSize": 13,
-        "symbolStrokeWidth": 3,
-        "labelLimit": 240,
-        "symbolSize": 140,
-        "columnPadding": 14,
-        "columns": {"expr": "width < 420 ? 2 : 4"},
-        "offset": 26,
-    },
+    "legend": {"disable": True},  # the page sets it, so that it wraps and can be read at any width
     "rule": {"stroke": "currentColor"},
     "point": {"fill": "currentColor"},
     "line": {"stroke": "currentColor"},
     "text": {"fill": "currentColor", "fontSize": 13},
 }
 WIDTHS = {"wide": 680, "narrow": 330}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a legend: what is drawn, as which Vega-Lite mark, in which colour, with which dashes."""
+
+    label: str
+    mark: str
+    colour: str
+    dashes: tuple[float, ...] = ()
+
+
+def legend(model: type[MiniModel]) -> list[Entry]:
+    """The colours of the chart in words, from the specification's own colour scale; empty where there is none."""
+    layers = [layer for layer in model.chart.get("layer", [model.chart]) if "color" in layer.get("encoding", {})]
+    encodings = [model.chart.get("encoding", {}), *(layer["encoding"] for layer in layers)]
+    scale = next((e["color"]["scale"] for e in encodings if "scale" in e.get("color", {})), None)
+    if scale is None:
+        return []
+    found = []
+    for label, colour in zip(scale["domain"], scale["range"], strict=True):
+        # A layer that is coloured by its rows draws whatever no layer has to itself.
+        own = [layer for layer in layers if layer["encoding"]["color"].get("datum") == label]
+        mark = (own or [layer for layer in layers if "field" in layer["encoding"]["color"]])[0]["mark"]
+        mark = {"type": mark} if isinstance(mark, str) else mark
+        dashes = tuple(mark.get("strokeDash", ()))
+        found.append(Entry(label, mark["type"], COLOURS.get(colour, colour), () if dashes == (1, 0) else dashes))
+    return found
 
 
 def specification(model: type[MiniModel], width: int | str) -> dict[str, Any]:
@@ -75,12 +92,15 @@ def specification(model: type[MiniModel], width: int | str) -> dict[str, Any]:
 
 def compiled(model: type[MiniModel]) -> dict[str, Any]:
     """The specification compiled to Vega, without data, as wide as its container."""
-    return vl_convert.vegalite_to_vega(specification(model, "container") | {"data": {"name": "none"}})
+    # Vega-Lite wants data at the top, and most charts name theirs in their layers.
+    return vl_convert.vegalite_to_vega({"data": {"name": "none"}} | specification(model, "container"))
 
 
 def drawn(model: type[MiniModel], outcome: Outcome, width: int) -> str:
     """The chart of ``outcome`` as SVG, ``width`` pixels wide; its colours come from the page."""
-    return vl_convert.vegalite_to_svg(specification(model, width) | {"datasets": outcome.tables})
+    # The reader's font may be wider than the one that is measured here.
+    room = {"left": 16, "right": 16, "top": 4, "bottom": 4}
+    return vl_convert.vegalite_to_svg(specification(model, width) | {"datasets": outcome.tables, "padding": room})
 
 
 def _coloured(part: Any) -> Any:

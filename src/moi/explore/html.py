@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from moi.explore import chart
-from moi.explore.answering import present
-from moi.model import Measure, MiniModel, Parameter
+from moi.explore import chart, tables
+from moi.explore.answering import answer, present
+from moi.model import Measure, MiniModel, Outcome, Parameter
 
 SIDES = {"marketing": "Marketing", "operations": "Operations", "joint": "Both sides", "setting": "Setting"}
 MARKS = {"marketing": "▲", "operations": "■", "firm": "●", "joint": "◆", "setting": ""}
@@ -32,13 +32,17 @@ def page_figure(model: MiniModel, show: Sequence[str]) -> str:
         f'<div class="moi-drawn moi-{width}">{chart.drawn(type(model), outcome, pixels)}</div>'
         for width, pixels in chart.WIDTHS.items()
     )
-    return markup(model, show, charts)
+    return markup(model, show, charts, searched=True)
 
 
-def markup(model: MiniModel, show: Sequence[str], charts: str = "") -> str:
-    """The figure's HTML at the state of ``model``; ``charts`` stand where the live chart will be."""
+def markup(model: MiniModel, show: Sequence[str], charts: str = "", searched: bool = False) -> str:
+    """The figure's HTML at the state of ``model``; ``charts`` stand where the live chart will be.
+
+    ``searched``: the comparison at that state comes with it, so that its first answer need not be searched for.
+    """
     uid = f"moi-{model.name}-{next(_numbers)}"
-    shown = present(model)
+    outcome = model.outcome()
+    shown = present(model, outcome)
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in shown["problems"])
     return f"""
 <figure class="moi-explorer" id="{uid}" data-model="{model.name}" aria-labelledby="{uid}-title">
@@ -48,20 +52,23 @@ def markup(model: MiniModel, show: Sequence[str], charts: str = "") -> str:
 <p class="moi-error" role="alert" hidden></p>
 <ul class="moi-problems"{"" if problems else " hidden"}>{problems}</ul>
 <div class="moi-results">{"".join(_goals(model, shown["texts"]))}</div>
-<div class="moi-chart" role="img" aria-labelledby="{uid}-summary"><div aria-hidden="true">{charts}</div></div>
+<div class="moi-chart" role="img" aria-labelledby="{uid}-summary"><div aria-hidden="true">{_legend(model)}
+<div class="moi-canvas">{charts}</div></div></div>
 <p class="moi-summary" id="{uid}-summary">{escape(shown["summary"])}</p>
 {_questions()}
 <div class="moi-comparison" hidden></div>
-{_more(model, shown)}
+{_more(model, shown, outcome)}
 <p class="moi-status" role="status"></p>
-<script type="application/json" class="moi-specification">{_json(specification(model))}</script>
+<script type="application/json" class="moi-specification">{_json(specification(model, searched))}</script>
 </figure>
 """
 
 
-def specification(model: MiniModel) -> dict[str, Any]:
+def specification(model: MiniModel, searched: bool) -> dict[str, Any]:
     """What the front end needs to know about ``model`` beyond the markup."""
+    asked = {"model": model.name, "values": model.values, "compare": True}
     return {
+        "comparison": answer(asked).get("comparison") if searched else None,
         "model": model.name,
         "values": model.values,
         "levers": model.levers("marketing", "operations", "joint"),
@@ -173,7 +180,26 @@ def _questions() -> str:
     )
 
 
-def _more(model: MiniModel, shown: dict[str, Any]) -> str:
+def _legend(model: MiniModel) -> str:
+    """What the colours of the chart stand for, each beside a sample of its mark."""
+    entries = "".join(
+        f'<li><svg width="24" height="12" viewBox="0 0 24 12">{_sample(entry)}</svg>{escape(entry.label)}</li>'
+        for entry in chart.legend(type(model))
+    )
+    return f'<ul class="moi-legend">{entries}</ul>' if entries else ""
+
+
+def _sample(entry: chart.Entry) -> str:
+    if entry.mark == "point":
+        return f'<circle cx="12" cy="6" r="5" fill="{entry.colour}"/>'
+    if entry.mark in ("bar", "rule"):
+        return f'<rect x="7" width="10" height="12" fill="{entry.colour}"/>'
+    dashes = f' stroke-dasharray="{" ".join(f"{d:g}" for d in entry.dashes)}"' if entry.dashes else ""
+    ends = 'x1="6" x2="18"' if entry.mark == "tick" else 'x1="0" x2="24"'
+    return f'<line {ends} y1="6" y2="6" stroke="{entry.colour}" stroke-width="2.5"{dashes}/>'
+
+
+def _more(model: MiniModel, shown: dict[str, Any], outcome: Outcome) -> str:
     results = "".join(
         f'<tr><th scope="row">{escape(measure.label)}</th>'
         f'<td data-measure="{measure.name}">{shown["texts"][measure.name]}</td><td>{escape(measure.unit)}</td></tr>'
@@ -186,13 +212,13 @@ def _more(model: MiniModel, shown: dict[str, Any]) -> str:
         if programme is not None
         else ""
     )
-    tables = "".join(_table(name, rows) for name, rows in shown["tables"].items())
+    numbers = "".join(_table(table) for table in tables.in_words(model, outcome))
     return f"""<div class="moi-more">
 <details class="moi-measures"><summary>All results</summary>
 <div class="moi-scroll" tabindex="0" role="group" aria-label="All results">
 <table><tbody>{results}</tbody></table></div></details>
 <details class="moi-tables"><summary>The numbers behind the chart</summary>
-<div class="moi-scroll" tabindex="0" role="group" aria-label="The numbers behind the chart">{tables}</div></details>
+<div class="moi-scroll" tabindex="0" role="group" aria-label="The numbers behind the chart">{numbers}</div></details>
 <details class="moi-python"><summary>Show as Python</summary>
 <pre tabindex="0"><code>{escape(shown["python"])}</code></pre></details>
 {solved}
@@ -200,13 +226,15 @@ def _more(model: MiniModel, shown: dict[str, Any]) -> str:
 </div>"""
 
 
-def _table(name: str, rows: Sequence[dict[str, Any]]) -> str:
-    """``rows`` as an HTML table, for a page without a script; a single row is in the results already."""
-    if len(rows) < 2:
-        return ""
-    head = "".join(f'<th scope="col">{escape(str(key))}</th>' for key in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{_plain(v)}</td>" for v in row.values()) + "</tr>" for row in rows)
-    return f"<table><caption>{escape(name)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+def _table(table: tables.Table) -> str:
+    """A table as HTML, for a page without a script; ``explorer.js`` makes the same of a later answer."""
+    caption = f"<caption>{escape(table['title'])}</caption>" if table["title"] else ""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in table["head"])
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(text)}</td>" for text in rest)}</tr>'
+        for first, *rest in table["rows"]
+    )
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _per(measure: Measure) -> str:

@@ -74,7 +74,7 @@ def _zipped_models() -> bytes:
         for path in PACKAGE.rglob("*.py")
         if path.parent in (PACKAGE, PACKAGE / "models")
         or path.parent.name == "explore"
-        and path.stem in ("__init__", "answering")
+        and path.stem in ("__init__", "answering", "tables")
     )
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

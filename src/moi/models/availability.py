@@ -101,6 +101,11 @@ class Availability(
         6.0, low=0, high=1e6, unit="£/customer", label="Goodwill", meaning="cost of a customer turned away, g"
     )
 
+    columns: ClassVar[tuple[Measure, ...]] = (
+        Measure("revenue", "Expected revenue", "£", form="money"),
+        Measure("supply_cost", "Expected cost of supply", "£", form="money"),
+    )
+
     chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "encoding": {

@@ -493,6 +493,18 @@ class Mechanisms(
     )
     seed: int = setting(1, low=0, high=1_000_000, label="Seed", meaning="another seed is another run of chance")
 
+    columns: ClassVar[tuple[Measure, ...]] = (
+        Measure("promoted", "Promotion"),
+        Measure("opening", "Opening stock", "units"),
+        Measure("capacity", "Capacity", "units"),
+        Measure("made", "Made", "units"),
+        Measure("demand", "Demand", "units"),
+        Measure("sold", "Sold", "units"),
+        Measure("lost", "Lost sales", "units"),
+        Measure("stock", "Stock left", "units"),
+        Measure("lost_without", "Lost with no mechanism", "units"),
+    )
+
     chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "data": {"name": "months"},

@@ -103,6 +103,11 @@ class PriceLeadtime(
         0.0, low=0, high=1e6, unit="£/order/week", label="Congestion cost", meaning="of an order in the shop, h"
     )
 
+    columns: ClassVar[tuple[Measure, ...]] = (
+        Measure("marketing_price", "Marketing's price", "£/order", form="money"),
+        Measure("kept_from_price", "Promise kept from this price up", "£/order", form="money"),
+    )
+
     chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "encoding": {

@@ -216,6 +216,15 @@ class SalesOperationsPlan(
         None, kind="number", optional=True, low=0, unit="workers", label="Most workers", meaning="places in the factory"
     )
 
+    columns: ClassVar[tuple[Measure, ...]] = (
+        Measure("demand", "Demand", "units"),
+        Measure("produced", "Made", "units"),
+        Measure("overtime_hours", "Overtime", "hours"),
+        Measure("subcontracted", "Bought in", "units"),
+        Measure("stock", "Stock at the end", "units"),
+        Measure("backlog", "Owed at the end", "units"),
+    )
+
     chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "encoding": {

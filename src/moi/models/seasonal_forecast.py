@@ -152,6 +152,12 @@ class SeasonalForecast(
     shortage_cost: float = setting(1.40, low=0, high=1e6, unit="£/unit", label="Cost of a lost sale")
     leftover_cost: float = setting(0.60, low=0, high=1e6, unit="£/unit", label="Cost of a leftover")
 
+    columns: ClassVar[tuple[Measure, ...]] = (
+        Measure("actual", "Actual", "units"),
+        Measure("statistical", "Statistical forecast", "units"),
+        Measure("used", "Forecast used", "units"),
+    )
+
     chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "encoding": {

@@ -104,6 +104,8 @@ class Variety(MiniModel, title="How many variants?", question="When does another
         meaning="yearly cost of each reduction of the changeover cost by the factor e, k",
     )
 
+    columns: ClassVar[tuple[Measure, ...]] = (Measure("cost", "Cost", "£/year", form="money"),)
+
     chart: ClassVar[dict[str, Any]] = {
         "height": 300,
         "encoding": {

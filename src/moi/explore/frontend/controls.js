@@ -30,10 +30,13 @@ export function brief(value) {
   return typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value);
 }
 
+// As people type it: "1,000", "£5", and "20 %" for a fraction. "12,5" stays text, for the model to refuse.
 export function number(text) {
-  const plain = text.trim().replace(/[\s\u00a0]/g, "").replace("−", "-");
+  const plain = text.trim().replace(/[\s\u00a0]/g, "").replace("−", "-").replace(/^([+-]?)£/, "$1");
   if (plain === "") return null;
-  const value = Number(plain);
+  const [, figures, percent] = plain.match(/^(.+?)(%?)$/);
+  const whole = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(figures) ? figures.replaceAll(",", "") : figures;
+  const value = Number(whole) / (percent ? 100 : 1);
   return Number.isFinite(value) ? value : text.trim();
 }
 

@@ -9,6 +9,7 @@ export class Engine {
   #ready = null;
   #waiting = new Map();
   #last = 0;
+  #prepared = new Set();
 
   constructor(makeWorker) {
     this.#make = makeWorker;
@@ -54,6 +55,13 @@ export class Engine {
     });
     this.#ready.catch(() => {}); // told to whoever asks
     return this.#ready;
+  }
+
+  // Fetches `part` ahead of the question that needs it. What fails here fails again, and is told, when it is asked for.
+  async prepare(part) {
+    if (this.#prepared.has(part)) return;
+    this.#prepared.add(part);
+    await this.start().then(() => this.#worker.postMessage({ prepare: part }), () => {});
   }
 
   async ask(request) {

@@ -1,7 +1,7 @@
 // The explorer: brings the markup of html.py to life, whoever computes.
 //
 // mount(root, host) needs of its host:
-//   host.ask(request)   promise of an answer; request is {values, compare?, programme?}, the answer that of answering.py
+//   host.ask(request)   promise of an answer; request is {values, compare?, programme?, written?}, the answer that of answering.py
 //   host.onValues?(f)   calls f(answer) when the values were changed from outside
 //   host.changed?(values, defaults)   is told each state that was computed
 //   host.link?()        the address of the present state, for sharing
@@ -35,8 +35,9 @@ export function mount(root, host, start = null) {
       // A long search shows that it is under way; a quick answer does not flicker.
       const working = setTimeout(() => root.classList.add("moi-busy"), 250);
       try {
-        const programme = Boolean($(".moi-programme")?.open);
-        const answer = await host.ask({ values: sent.values, compare: Boolean(sent.state), programme });
+        const known = sent.state && same(sent.values, first) ? specification.comparison : null;
+        const answer = await host.ask({ values: sent.values, compare: Boolean(sent.state) && !known, ...unfolded() });
+        if (known && !answer.error) answer.comparison = known;
         if (!wanted || sent.state) show(answer, sent);
       } catch (failure) {
         fail(failure);
@@ -48,6 +49,9 @@ export function mount(root, host, start = null) {
     }
     busy = false;
   }
+
+  // What is folded is not asked for: it is brought up to date when it is opened.
+  const unfolded = () => ({ written: $(".moi-tables").open, programme: Boolean($(".moi-programme")?.open) });
 
   function show(answer, sent = {}) {
     const error = $(".moi-error");
@@ -72,22 +76,17 @@ export function mount(root, host, start = null) {
     problems.replaceChildren(...answer.problems.map((text) => element("li", {}, text)));
     $(".moi-summary").textContent = answer.summary;
     $(".moi-python code").textContent = answer.python;
-    if ($(".moi-tables").open) showTables();
+    if (answer.written) $(".moi-tables > div").replaceChildren(...answer.written.map(tableOf));
     if (answer.programme) $(".moi-programme code").textContent = answer.programme;
-    (chart ??= newChart($(".moi-chart > div"), specification.chart)).draw(answer.tables);
+    (chart ??= newChart($(".moi-canvas"), specification.chart)).draw(answer.tables);
     host.changed?.(values, first);
     if (answer.comparison) showComparison(answer.comparison, sent.state);
     else tell(answer.summary);
   }
 
-  function showTables() {
-    const tables = Object.entries(shown?.tables ?? {}).filter(([, rows]) => rows.length > 1);
-    $(".moi-tables > div").replaceChildren(...tables.map(([name, rows]) => tableOf(name, rows)));
-  }
-
   function showComparison(comparison, state) {
     const box = $(".moi-comparison");
-    const head = element("tr", {}, element("td"), ...comparison.goals.map((g) => element("th", { scope: "col", class: `moi-${g.side}` }, `${specification.marks[g.side]}\u00a0${g.label}`)));
+    const head = element("tr", {}, element("td"), ...comparison.goals.map((g) => element("th", { scope: "col", class: `moi-${g.side}` }, `${specification.marks[g.side]} ${g.label}`)));
     const body = comparison.rows.map((row) =>
       element("tr", { class: row.state === state ? "moi-chosen" : "" },
         element("th", { scope: "row" }, specification.questions[row.state]), ...row.texts.map((text) => element("td", {}, text))),
@@ -138,9 +137,7 @@ export function mount(root, host, start = null) {
       ask({ values: first });
     } else if (button && "share" in button.dataset) share(button);
   });
-  $(".moi-tables").addEventListener("toggle", (event) => event.target.open && shown && showTables());
-
-  $(".moi-programme")?.addEventListener("toggle", (event) => event.target.open && shown && ask({ values: intended }));
+  for (const fold of $$(".moi-tables, .moi-programme")) fold.addEventListener("toggle", () => fold.open && shown && ask({ values: intended }));
 
   async function share(button) {
     const said = button.textContent;
@@ -156,23 +153,22 @@ export function mount(root, host, start = null) {
   $(".moi-share").hidden = !host.link;
   for (const set of $$("fieldset, button")) set.disabled = false;
   root.classList.add("moi-live");
-  host.onValues?.((answer) => show(answer));
+  host.onValues?.((answer) => {
+    show(answer);
+    if (Object.entries(unfolded()).some(([part, open]) => open && !(part in answer))) ask({ values: intended });
+  });
   if (start) ask({ values });
   return { show, ask };
 }
 
-function tableOf(name, rows) {
-  const keys = Object.keys(rows[0]);
-  return element("table", {},
-    element("caption", {}, name),
-    element("thead", {}, element("tr", {}, ...keys.map((key) => element("th", { scope: "col" }, key)))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...keys.map((key) => element("td", {}, written(row[key])))))),
-  );
-}
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-function written(value) {
-  if (value === null) return "";
-  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+function tableOf({ title, head, rows }) {
+  return element("table", {},
+    ...(title ? [element("caption", {}, title)] : []),
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+    element("tbody", {}, ...rows.map(([first, ...rest]) => element("tr", {}, element("th", { scope: "row" }, first), ...rest.map((text) => element("td", {}, text))))),
+  );
 }
 
 function element(tag, attributes = {}, ...children) {

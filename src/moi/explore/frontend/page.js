@@ -31,8 +31,10 @@ for (const root of document.querySelectorAll(".moi-explorer")) {
     link: () => location.origin + location.pathname + query + `#${root.id}`,
   };
   mount(root, host, fromQuery(location.search, key));
-  root.addEventListener("pointerenter", () => engine.start(), { once: true });
-  root.addEventListener("focusin", () => engine.start(), { once: true });
+  // Touched: Python starts if it has not, and a model that shows a programme will want the solver next.
+  const touched = () => (root.querySelector(".moi-programme") ? engine.prepare("solver") : engine.start());
+  root.addEventListener("pointerenter", touched, { once: true });
+  root.addEventListener("focusin", touched, { once: true });
 }
 
 // Readers read first: Python is fetched while they do, unless they asked to save data.

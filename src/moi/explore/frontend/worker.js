@@ -26,11 +26,19 @@ async function unzipped(name) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// A model that needs a solver says so; HiGHS is fetched then, and the question asked again.
+// A model that needs a solver says so; HiGHS is fetched then, if not before, and the question asked again.
 let solver;
 async function addSolver() {
   const { default: loadHighs } = await import(new URL("highs/highs.mjs", here));
   python.registerJsModule("moi_highs", port(await loadHighs()));
+}
+
+function withSolver() {
+  solver ??= addSolver().catch((why) => {
+    solver = undefined; // the next question tries again
+    throw why;
+  });
+  return solver;
 }
 
 let python;
@@ -52,17 +60,14 @@ async function answered(request) {
     return answer(request);
   } catch (failure) {
     if (failure.type !== "NoSolver") throw failure;
-    solver ??= addSolver();
-    await solver.catch((why) => {
-      solver = undefined; // the next question tries again
-      throw why;
-    });
+    await withSolver();
     return answer(request);
   }
 }
 
-onmessage = async ({ data: { id, request } }) => {
+onmessage = async ({ data: { id, request, prepare } }) => {
   await started;
+  if (prepare === "solver") return void withSolver().catch(() => {});
   try {
     postMessage({ id, answer: await answered(request) });
   } catch (failure) {

@@ -29,7 +29,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 // A box that scrolls sideways must be reachable from the keyboard, and only then.
-const boxes = document.querySelectorAll(".table-box, article pre, div.math, .cell_output .output");
+const boxes = document.querySelectorAll(".table-box, article pre, div.math, .cell_output .output, article figure:has(> img)");
 const names = (box) => (box.matches("pre") ? "Code" : box.matches(".math") ? "Formula" : "Table or output");
 const markScrolling = () => {
   for (const box of boxes) {
@@ -37,6 +37,7 @@ const markScrolling = () => {
     box.toggleAttribute("data-scrolls", scrolls);
     if (scrolls) {
       box.tabIndex = 0;
+      if (box.matches("figure")) continue; // it has its caption for a name
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", `${names(box)}, scrolls sideways`);
     } else {

@@ -1,9 +1,29 @@
 // Self-check questions: the feedback that a learner hears and sees comes from the answers written in the page.
 
-// "1,234.5", "1 234.5", "£12" and "12%" are numbers as people type them; NaN for anything else.
-function typed(text) {
-  const plain = text.replace(/[\s£$€%]/g, "").replace(/,(?=\d{3}(\D|$))/g, "").replace("−", "-");
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+// A number as people type it ("1,234.5", "1 234.5", "£12", "73 %", "4/5.5", "12.5 units"): its value, or in a sentence
+// why it is not taken. `unit` is that of the question; a percentage is a fraction where the question has none.
+function typed(text, unit) {
+  const plain = text.trim().replaceAll("−", "-").replace(/(\d)[\s']+(?=\d{3}(?!\d))/g, "$1");
+  const [, sign, pounds, first, , second, rest] =
+    plain.match(/^([+-]?)\s*(£?)\s*([\d.,]+(e[+-]?\d+)?)\s*(?:\/\s*([\d.,]+)\s*)?(.*)$/i) ?? [];
+  const values = [first, second ?? "1"].map(plainNumber);
+  if (first === undefined || values.some(Number.isNaN) || values[1] === 0) {
+    const comma = /^[^\d.]*\d+,\d+[^\d.,]*$/.test(plain);
+    return { problem: comma ? `Is that ${plain.replace(",", ".")}? Type a point for the decimals, and commas for thousands only.` : "Type a number, for example 12.5." };
+  }
+  const value = ((sign === "-" ? -1 : 1) * values[0]) / values[1];
+  const words = (pounds + rest).split(/\s+|(?<=[£%])|(?=[£%])/).filter(Boolean);
+  if (words.length === 1 && words[0] === "%" && unit === "") return { value: value / 100 };
+  const foreign = words.find((word) => unit !== "" && !unit.toLowerCase().split(/\s+/).includes(word.toLowerCase()));
+  if (foreign !== undefined) return { problem: `The answer is in ${unit}: type the number alone, without “${foreign}”.` };
+  if (unit === "" && words.length) return { problem: "The answer has no unit: type the number alone." };
+  return { value };
+}
+
+// Commas stand between thousands and nowhere else: 1,5 is not 15.
+function plainNumber(text) {
+  const whole = /^[1-9]\d{0,2}(,\d{3})+(\.\d*)?$/.test(text) ? text.replaceAll(",", "") : text;
+  return /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(whole) ? Number(whole) : NaN;
 }
 
 function paragraph(text, className) {
@@ -16,8 +36,8 @@ function paragraph(text, className) {
 // What the learner has answered: a verdict, and the reasons (items of the list) that speak to it.
 function judge(quiz, reasons) {
   if (quiz.dataset.kind === "number") {
-    const value = typed(quiz.querySelector(".quiz-number input").value);
-    if (Number.isNaN(value)) return { verdict: "Type a number, for example 12.5.", reasons: [] };
+    const { value, problem } = typed(quiz.querySelector(".quiz-number input").value, quiz.dataset.unit);
+    if (problem) return { verdict: problem, reasons: [] };
     const tolerance = Number(quiz.dataset.tolerance) * (1 + 1e-9);
     const near = (number) => Math.abs(value - Number(number)) <= tolerance;
     const isRight = near(quiz.dataset.answer);
