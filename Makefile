@@ -7,6 +7,7 @@
 PORT ?= 8000
 LAB ?=
 DEMO ?= demo-class
+ASSIGNMENT ?= tactical-forecasting
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -35,8 +36,8 @@ lab: $(INSTALLED)  ## open the course in JupyterLab (LAB=--allow-root in a conta
 exercises: $(INSTALLED)  ## derive exercises/ from solutions/
 	@$(PY) -m moi.grading.exercises
 
-demo-class: $(INSTALLED)  ## make a class of thirty made-up students to grade (DEMO=demo-class, its folder)
-	@$(PY) -m moi.grading.demo_class $(DEMO)
+demo-class: $(INSTALLED)  ## make a class of thirty made-up students to grade (ASSIGNMENT=common-aims, DEMO=folder)
+	@$(PY) -m moi.grading.demo_class $(DEMO) --assignment $(ASSIGNMENT)
 
 test: TESTS := not long
 test: run-tests  ## run every test but the long ones

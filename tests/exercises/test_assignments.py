@@ -12,9 +12,8 @@ import ast
 import functools
 import re
 import shutil
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -22,31 +21,11 @@ import pytest
 from nbformat import NotebookNode
 
 from moi.grading.checks import NOT_DONE
+from moi.grading.demo_class import Answer, answers_to, read_answers, read_notebook
 from moi.grading.exercises import ROOT, assignments, course_api, done, generate
 
-HERE = Path(__file__).parent
 ASSIGNMENTS = assignments()
 REGION = re.compile(r"^[ ]*### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)^[ ]*### END \1$", re.DOTALL | re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Answer:
-    name: str
-    cell: str
-    source: str = ""
-    change: str = ""
-    to: str = ""
-    fails: list[str] = field(default_factory=list)
-    says: str = ""
-    loses: float = 0
-
-    def put_into(self, notebook: NotebookNode) -> None:
-        cell = next(cell for cell in notebook.cells if cell.id == self.cell)
-        if self.source:
-            cell.source = self.source
-            return
-        assert cell.source.count(self.change) == 1, f"{self.name}: {self.change!r} must stand once in {self.cell}"
-        cell.source = cell.source.replace(self.change, self.to)
 
 
 @dataclass(frozen=True)
@@ -60,11 +39,6 @@ class Marked:
 
 
 Grade = Callable[[str, str], dict[str, Marked]]  # assignment, student: test cell to marks
-
-
-def answers(assignment: str, kind: str) -> list[Answer]:
-    folder = HERE / assignment.replace("-", "_") / kind
-    return [Answer(file.stem, **tomllib.loads(file.read_text("utf-8"))) for file in sorted(folder.glob("*.toml"))]
 
 
 @functools.cache
@@ -86,7 +60,7 @@ def builds_on(assignment: str) -> dict[str, set[str]]:
 def students(assignment: str, kind: str) -> list[list[Answer]]:
     """The answers dealt out so that no student has two for one cell, or one for a cell that another of theirs uses."""
     dealt: list[list[Answer]] = []
-    for answer in answers(assignment, kind):
+    for answer in read_answers(answers_to(assignment) / kind):
         below = builds_on(assignment)
         for hand in dealt:
             cells = {a.cell for a in hand}
@@ -108,8 +82,7 @@ def of(kind: str) -> list[object]:
 
 
 def source(assignment: str) -> NotebookNode:
-    (file,) = (ROOT / "solutions" / assignment).glob("*.ipynb")
-    return nbformat.read(file, as_version=4)
+    return read_notebook(ROOT / "solutions" / assignment)
 
 
 def check_of(assignment: str, cell: str) -> str:
@@ -143,8 +116,9 @@ def marked(course: Path) -> Grade:
         kind, _, number = student.partition("-")
         if number:
             notebook = nbformat.read(file, as_version=4)
+            cells = {cell.id: cell for cell in notebook.cells}
             for answer in students(assignment, kind)[int(number)]:
-                answer.put_into(notebook)
+                cells[answer.cell].source = answer.instead_of(cells[answer.cell].source)
             nbformat.write(notebook, file)
         done(api.autograde(assignment, student))
         outputs = {

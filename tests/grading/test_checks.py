@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import sys
 from typing import Any
@@ -14,7 +16,20 @@ from ipywidgets import FloatSlider, Label, VBox, interactive
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader.utils import determine_grade
 
-from moi.grading.checks import Wrong, entry, equal, ideas, moved, number, picture, plain, require, table, values
+from moi.grading.checks import (
+    Wrong,
+    entry,
+    equal,
+    ideas,
+    in_form,
+    moved,
+    number,
+    picture,
+    plain,
+    require,
+    table,
+    values,
+)
 
 matplotlib.use("agg")
 
@@ -98,6 +113,37 @@ def test_each_idea_is_worth_its_own_points(capsys: pytest.CaptureFixture[str]) -
     ]
 
 
+def judged_in_form(graded: bool) -> list[str]:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), ideas(points=2) as check:
+        check.graded = graded
+        with check.idea(0.5, "form"):
+            number(3, "some pounds", low=0)
+            in_form(True, "")
+        with check.idea(1, "value"):
+            number(3)
+            equal(3, 3, "")
+        with check.idea(0.5, "wrong form"):
+            number(-3, "some pounds", low=0)
+    assert check.score == 1.5
+    return printed.getvalue().splitlines()
+
+
+def test_value_of_which_only_the_form_was_judged_is_left_open_until_it_is_graded() -> None:
+    assert judged_in_form(graded=False) == [
+        "○ form (0.5): right in form; judged when it is graded",
+        "✓ value (1)",
+        "✗ wrong form (0.5): some pounds (got -3)",
+        "1 of 2 points on the cases tried here; 0.5 more are judged when it is graded",
+    ]
+    assert judged_in_form(graded=True) == [
+        "✓ form (0.5)",
+        "✓ value (1)",
+        "✗ wrong form (0.5): some pounds (got -3)",
+        "1.5 of 2 points on the cases tried here",
+    ]
+
+
 def test_untouched_task_says_one_thing_only(capsys: pytest.CaptureFixture[str]) -> None:
     with ideas(points=2) as check:
         for _ in range(2):
@@ -175,12 +221,14 @@ def test_charts_become_plain_pictures_and_are_closed() -> None:
     axes.plot(["Jan", "Feb"], [1, 2], label="sold")
     axes.set(title="T", xlabel="month", ylabel="units")
     axes.legend()
+    axes.scatter(["Feb"], [2], label="most")
     assert picture(axes) == {
         "title": "T",
         "x_label": "month",
         "y_label": "units",
         "legend": ["sold"],
         "lines": [{"label": "sold", "x": ["Jan", "Feb"], "y": [1, 2]}],
+        "points": [{"label": "most", "x": [1.0], "y": [2.0]}],
     }
     assert plt.get_fignums() == []
     with pytest.raises(Wrong, match="the Axes of a matplotlib chart is needed; got nothing"):

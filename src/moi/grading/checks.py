@@ -2,16 +2,24 @@
 
 A test cell of an assignment reads::
 
-    with ideas(points=2) as check:
-        with check.idea(1, "bias keeps its sign"):
-            equal(accuracy([10, 20], [12, 16])["bias"], 1, "error = actual − forecast, so …")
-        with check.idea(1, …):
-            …
-    check.score
+    def check_accuracy():
+        with ideas(points=2) as check:
+            with check.idea(1, "bias keeps its sign"):
+                equal(accuracy([10, 20], [12, 16])["bias"], 1, "error = actual − forecast, so …")
+            with check.idea(1, …):
+                …
+        return check.score
+
+
+    check_accuracy()
 
 An idea earns its points when every check in it holds. What is wrong in one idea leaves the others alone, and the
 last line of the cell hands the sum to nbgrader as partial credit. Each check goes from type to size to value and
-stops at the first that fails.
+stops at the first that fails. The cell is a function so that no name of its own, ``cost`` or ``best``, takes the place
+of a learner's.
+
+Where the value itself is judged by hidden tests alone, the learner's copy of the cell says so: ``○`` and not ``✓``.
+The hidden tests of a cell begin with ``check.graded = True``.
 
 Only plain data are judged: numbers, text, lists and dictionaries. :func:`plain` and :func:`moved` are the only
 functions here that look at the objects of a learner (frames, charts, widgets), so the judging can be done in
@@ -33,20 +41,38 @@ from typing import Any
 from unittest import mock
 
 NOT_DONE = "not done yet"
+# Where tests are judged apart from the learner's process: who is told what learners are not, and the lines of the test
+# cell that they cannot see.
+tell_instructor: Callable[[str], None] | None = None
+hidden: Sequence[Sequence[int]] = ()
+_judged: set[str] = set()  # what has judged a value, and not only its form, in the idea that is open
 
 
 class Wrong(Exception):
-    """An answer that does not hold; ``str(error)`` tells the learner why, in the words of the subject."""
+    """An answer that does not hold; ``says`` tells the learner why, in the words of the subject.
+
+    ``got`` shows the learner's value. ``str(error)`` has both.
+    """
+
+    def __init__(self, says: str, got: str = "") -> None:
+        super().__init__(f"{says} (got {got})" if got else says)
+        self.says = says
 
 
 class Ideas:
-    """The ideas of one test cell: ``idea`` opens one, ``score`` is the sum of points earned so far."""
+    """The ideas of one test cell: ``idea`` opens one, ``score`` is the sum of points earned so far.
+
+    ``graded`` is set by the hidden tests. Until then a value of which only the form was judged is left open, and an
+    answer may be held against the learner's own functions, which would charge a slip in them twice if it counted.
+    """
 
     def __init__(self, points: float) -> None:
         self.points = points
+        self.graded = False
         self.earned: list[float] = []
         self.on_offer: list[float] = []
         self.report: list[str] = []
+        self.left_open = 0.0
 
     @property
     def score(self) -> float:
@@ -57,15 +83,23 @@ class Ideas:
         """One idea, worth ``points``; ``what`` states it, as it should be."""
         self.on_offer.append(points)
         here = sys._getframe(2)  # the test cell, past this generator and contextlib
+        _judged.clear()
         try:
             with _quiet():
                 yield
         except (Exception, SystemExit) as failure:
             message = _explained(failure, here)
+            if tell_instructor is not None and not message.startswith(NOT_DONE):
+                tell_instructor(f"✗ {what}: {message}")
+                message = _for_learner(failure)
             self.report.append(message if message.startswith(NOT_DONE) else f"✗ {what} ({points:g}): {message}")
         else:
             self.earned.append(points)
-            self.report.append(f"✓ {what} ({points:g})")
+            if _judged or self.graded:
+                self.report.append(f"✓ {what} ({points:g})")
+            else:
+                self.left_open += points
+                self.report.append(f"○ {what} ({points:g}): right in form; judged when it is graded")
 
     def __enter__(self) -> Ideas:
         return self
@@ -77,7 +111,8 @@ class Ideas:
             raise ValueError(f"this cell is worth {self.points:g} points, its ideas {math.fsum(self.on_offer):g}")
         print(*dict.fromkeys(self.report), sep="\n")
         if self.score or not all(line.startswith(NOT_DONE) for line in self.report):
-            print(f"{self.score:g} of {self.points:g} points on the cases tried here")
+            later = f"; {self.left_open:g} more are judged when it is graded" if self.left_open else ""
+            print(f"{self.score - self.left_open:g} of {self.points:g} points on the cases tried here{later}")
 
 
 def ideas(points: float) -> Ideas:
@@ -102,13 +137,14 @@ def equal(
     """
     value = plain(got)
     _same_type(value, expected)
+    _judged.add("equal")
     if _agree(value, expected, within):
         return
     if or_else is not None:
         with contextlib.suppress(Exception):
             if _agree(value, plain(or_else()), within):
                 return
-    raise Wrong(_says(says, value, within, slips))
+    raise Wrong(_says(says, value, within, slips), _shown(value))
 
 
 def number(got: Any, says: str = "", *, low: float = -math.inf, high: float = math.inf) -> float:
@@ -116,7 +152,7 @@ def number(got: Any, says: str = "", *, low: float = -math.inf, high: float = ma
     value = plain(got)
     _same_type(value, 0.0)
     if not low <= value <= high:
-        raise Wrong(f"{says} (got {_shown(value)})")
+        raise Wrong(says, _shown(value))
     return float(value)
 
 
@@ -129,6 +165,12 @@ def values(got: Any, count: int) -> list[float]:
 
 def require(holds: bool, says: str) -> None:
     """Raise :class:`Wrong` with ``says`` unless ``holds``."""
+    _judged.add("require")
+    in_form(holds, says)
+
+
+def in_form(holds: bool, says: str) -> None:
+    """The same for the form of an answer, such as its columns: whether the answer is right stays open."""
     if not holds:
         raise Wrong(says)
 
@@ -136,7 +178,7 @@ def require(holds: bool, says: str) -> None:
 def entry(got: Any, name: str) -> Any:
     """The entry ``name`` of a dictionary."""
     value = plain(got)
-    require(isinstance(value, dict), f"a dictionary is needed, with the entry {name!r} in it; got {_kind(value)}")
+    in_form(isinstance(value, dict), f"a dictionary is needed, with the entry {name!r} in it; got {_kind(value)}")
     if name not in value:
         raise Wrong(f"there is no entry {name!r}; there are {', '.join(map(repr, value)) or 'none'}")
     return value[name]
@@ -145,23 +187,25 @@ def entry(got: Any, name: str) -> Any:
 def table(got: Any) -> dict[str, Any]:
     """A pandas frame as plain data: ``index_name``, ``index``, ``columns`` and ``rows`` (a list for each row)."""
     value = plain(got)
-    require(isinstance(value, dict) and "rows" in value, f"a pandas DataFrame is needed; got {_kind(value)}")
+    in_form(isinstance(value, dict) and "rows" in value, f"a pandas DataFrame is needed; got {_kind(value)}")
     return dict(value)
 
 
 def picture(got: Any) -> dict[str, Any]:
-    """A matplotlib chart as plain data: ``title``, ``x_label``, ``y_label``, ``legend`` and ``lines``.
+    """A matplotlib chart as plain data: ``title``, ``x_label``, ``y_label``, ``legend``, ``lines`` and ``points``.
 
-    Each line has ``label``, ``x`` and ``y``. The figure is closed.
+    Each line has ``label``, ``x`` and ``y``, and so have points, which are drawn by ``scatter``. The figure is closed.
     """
     value = plain(got)
     is_chart = isinstance(value, dict) and "lines" in value
-    require(is_chart, f"the Axes of a matplotlib chart is needed; got {_kind(value)}")
+    in_form(is_chart, f"the Axes of a matplotlib chart is needed; got {_kind(value)}")
     return dict(value)
 
 
 def plain(value: Any) -> Any:
     """``value`` in plain data. Raises :class:`Wrong` for what has no plain form."""
+    if home := getattr(type(value), "_moi_home", None):
+        return home(value, plain)
     if value is Ellipsis:
         raise NotImplementedError(NOT_DONE)
     if value is None or isinstance(value, (bool, str, int, float)):
@@ -194,14 +238,16 @@ def moved(explorer: Any, name: str, value: float) -> dict[str, Any]:
     ``control`` has its ``min``, ``max``, ``step`` and the ``value`` it was found at; ``numbers`` are those
     displayed after the move, by the function behind the control or in a label. The control is put back.
     """
+    if home := getattr(type(explorer), "_moi_home", None):
+        return dict(home(explorer, moved, name, value))
     widgets = list(_widgets(explorer))
-    require(bool(widgets), f"an ipywidgets widget is needed; got {_kind(explorer)}")
+    in_form(bool(widgets), f"an ipywidgets widget is needed; got {_kind(explorer)}")
     control = next((w for w in widgets if name in _names_of(w) and hasattr(w, "min")), None)
     if control is None:
         raise Wrong(f"there is no slider called {name}")
     before = control.value
     found = {trait: plain(getattr(control, trait, None)) for trait in ("min", "max", "step")} | {"value": plain(before)}
-    require(found["min"] <= value <= found["max"], f"the slider cannot be moved to {value:g}")
+    in_form(found["min"] <= value <= found["max"], f"the slider cannot be moved to {value:g}")
     if before == value:  # no change, no answer
         control.value = found["min"] if value != found["min"] else found["max"]
     text = _shown_while(lambda: setattr(control, "value", value))
@@ -216,6 +262,19 @@ def _quiet() -> Iterator[None]:
     sink = io.StringIO()
     with contextlib.redirect_stderr(sink), contextlib.redirect_stdout(sink):
         yield
+
+
+def is_hidden(line: int | None) -> bool:
+    """Whether this line of the test cell that is judged is one that learners cannot see."""
+    return line is not None and any(first <= line <= last for first, last in hidden)
+
+
+def text_of(error: BaseException) -> str:
+    """``str(error)``, whatever the error's class makes of it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def _explained(failure: BaseException, here: FrameType) -> str:
@@ -234,16 +293,29 @@ def _explained(failure: BaseException, here: FrameType) -> str:
         trace = trace.tb_next
     if deepest is None and isinstance(failure, NameError):
         return f"{NOT_DONE} (there is no {failure.name}: has its cell run without an error?)"
-    line = deepest and linecache.getline(deepest.tb_frame.f_code.co_filename, deepest.tb_lineno).strip()
+    line = getattr(failure, "learners_line", None)
+    line = line or deepest and linecache.getline(deepest.tb_frame.f_code.co_filename, deepest.tb_lineno).strip()
     return f"it stopped with {type(failure).__name__}: {failure}" + (f", at the line {line!r}" if line else "")
+
+
+def _for_learner(failure: BaseException) -> str:
+    """The same where hidden tests have run: in the author's words alone, since the learner's code has seen their cases
+    and could say them in its own."""
+    if isinstance(failure, Wrong):
+        return failure.says
+    if says := getattr(failure, "for_learner", None):
+        return str(says)
+    name = type(failure).__name__ if type(failure).__module__ == "builtins" else "an error"
+    line = getattr(failure, "learners_line", None)
+    return f"your code stopped with {name}" + (f", at the line {line!r}" if line else "")
 
 
 def _same_type(value: Any, expected: Any) -> None:
     if isinstance(expected, str):
-        require(isinstance(value, str), f"a text is needed, in quotation marks; got {_kind(value)}")
+        in_form(isinstance(value, str), f"a text is needed, in quotation marks; got {_kind(value)}")
     elif isinstance(expected, (list, tuple)):
-        require(isinstance(value, list), f"a list is needed; got {_kind(value)}")
-        require(len(value) == len(expected), f"{len(expected)} values are needed; got {len(value)}")
+        in_form(isinstance(value, list), f"a list is needed; got {_kind(value)}")
+        in_form(len(value) == len(expected), f"{len(expected)} values are needed; got {len(value)}")
         for place, (one, other) in enumerate(zip(value, expected, strict=True), start=1):
             try:
                 _same_type(one, other)
@@ -251,8 +323,8 @@ def _same_type(value: Any, expected: Any) -> None:
                 raise Wrong(f"in place {place}, {failure}") from None
     else:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        require(is_number, f"a number is needed; got {_kind(value)}")
-        require(math.isfinite(value), f"a finite number is needed; got {value}")
+        in_form(is_number, f"a number is needed; got {_kind(value)}")
+        in_form(math.isfinite(value), f"a finite number is needed; got {value}")
 
 
 def _agree(value: Any, expected: Any, within: float) -> bool:
@@ -267,7 +339,7 @@ def _says(says: str, value: Any, within: float, slips: Sequence[tuple[Any, str]]
     made = [(plain(slip), text) for slip, text in slips if _agree(value, plain(slip), within)]
     if isinstance(value, (int, float)):
         made.sort(key=lambda slip: abs(slip[0] - value))  # of two that are close to it, the closer
-    return f"{made[0][1] if made else says} (got {_shown(value)})"
+    return made[0][1] if made else says
 
 
 def _kind(value: Any) -> str:
@@ -304,6 +376,14 @@ def _plain_chart(axes: Any) -> dict[str, Any]:
                     "y": [plain(v) for v in line.get_ydata()],
                 }
                 for line in axes.get_lines()
+            ],
+            "points": [
+                {
+                    "label": drawn.get_label(),
+                    "x": plain(drawn.get_offsets()[:, 0]),
+                    "y": plain(drawn.get_offsets()[:, 1]),
+                }
+                for drawn in axes.collections
             ],
         }
     finally:

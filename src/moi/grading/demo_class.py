@@ -1,9 +1,9 @@
 """Makes a demonstration class: made-up students, each with mistakes of their own, in an nbgrader course folder.
 
 ``python -m moi.grading.demo_class FOLDER`` makes ``FOLDER`` with the work of thirty students on one assignment. The
-work is put together from the wrong and the right answers that the tests of the assignment keep, in
-``tests/exercises/<assignment>`` (another folder with ``--answers``): a notebook as released, the solution's answers in
-it, and in their place the student's own. The same call always makes the same class.
+work is put together from the answers that the tests of the assignment keep, in ``tests/exercises/<assignment>``
+(another folder with ``--answers``): a notebook as released, the solution's answers in it, and in their place the
+student's own, wrong, right or in words. The same call always makes the same class.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime
-import itertools
 import random
 import re
 import shutil
@@ -20,7 +19,7 @@ import tomllib
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -48,7 +47,10 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that stands in for the solution's: a whole ``source``, or ``change`` replaced by ``to`` in it."""
+    """An answer that stands in for the solution's: a whole ``source``, or ``change`` replaced by ``to`` in it.
+
+    A wrong one ``loses`` points, as it ``fails`` these ideas of its task; what the learner is told ``says`` this.
+    """
 
     name: str
     cell: str
@@ -56,6 +58,8 @@ class Answer:
     change: str = ""
     to: str = ""
     loses: float = 0
+    fails: Sequence[str] = field(default=(), hash=False)
+    says: str = ""
 
     def instead_of(self, solution: str) -> str:
         """The source of the cell with this answer in it."""
@@ -76,7 +80,7 @@ class Student:
     reached: int  # how many answer cells are filled in
     wrong: tuple[Answer, ...]
     right: tuple[Answer, ...]
-    words: dict[str, str]  # cell to text
+    words: dict[str, str]  # cell to text, for whoever reaches the end
 
     @property
     def id(self) -> str:
@@ -93,12 +97,13 @@ class Assignment:
     in_words: tuple[str, ...]
     wrong: tuple[Answer, ...]
     right: tuple[Answer, ...]
-    words: dict[str, list[list[str]]]  # cell to alternatives, paragraph by paragraph
+    words: dict[str, list[str]]  # cell marked by hand to the texts that students write there
 
     @classmethod
-    def read(cls, name: str, answers: Path, course: Path = ROOT) -> Assignment:
+    def read(cls, name: str, answers: Path | None = None, course: Path = ROOT) -> Assignment:
         """Read the assignment ``name`` of ``course``, and its answers; raises :class:`DemoError`."""
-        solution, released = (_notebook(course / kind / name) for kind in ("solutions", "exercises"))
+        answers = answers or answers_to(name)
+        solution, released = (read_notebook(course / kind / name) for kind in ("solutions", "exercises"))
         graded = [cell for cell in solution.cells if cell.metadata.get("nbgrader", {}).get("solution")]
         words = answers / "words.toml"
         read = cls(
@@ -106,8 +111,8 @@ class Assignment:
             released,
             {c.id: _MARKER.sub("", c.source) for c in graded if c.cell_type == "code"},
             tuple(c.id for c in graded if c.cell_type == "markdown"),
-            _answers(answers / "wrong"),
-            _answers(answers / "right"),
+            read_answers(answers / "wrong"),
+            read_answers(answers / "right"),
             tomllib.loads(words.read_text("utf-8")) if words.is_file() else {},
         )
         if not read.wrong:
@@ -127,7 +132,7 @@ class Assignment:
                 solution = self.solved[cell.id]
                 answer = own[cell.id].instead_of(solution) if cell.id in own else solution
                 cell.source = answer.strip()
-            elif cell.id in student.words:
+            elif cell.id in student.words and len(reached) == len(self.solved):
                 cell.source = student.words[cell.id]
         return notebook
 
@@ -140,7 +145,7 @@ def students(assignment: Assignment, count: int) -> list[Student]:
     kinds = {number: SPECIAL.get(number, "ordinary") for number in range(1, count + 1)}
     reached = {number: _reached(kind, len(assignment.solved)) for number, kind in kinds.items()}
     hands = _dealt(assignment, kinds, reached, chance)
-    texts = {cell: _texts(assignment.words.get(cell), chance) for cell in assignment.in_words}
+    words = {cell: _dealt_words(assignment.words.get(cell, []), count, chance) for cell in assignment.in_words}
     made = []
     for number, kind in kinds.items():
         taken = {answer.cell for answer in hands[number]}
@@ -155,7 +160,7 @@ def students(assignment: Assignment, count: int) -> list[Student]:
                 reached[number],
                 hands[number],
                 tuple(ways.values()) if reached[number] else (),
-                {cell: next(text) for cell, text in texts.items()} if reached[number] == len(assignment.solved) else {},
+                {cell: texts[number - 1] for cell, texts in words.items()},
             )
         )
     answered = [(frozenset(s.wrong), frozenset(s.right) if not s.wrong else None, s.reached) for s in made]
@@ -164,7 +169,7 @@ def students(assignment: Assignment, count: int) -> list[Student]:
     return made
 
 
-def make(folder: Path, name: str, count: int, answers: Path, course: Path = ROOT) -> list[Student]:
+def make(folder: Path, name: str, count: int, answers: Path | None = None, course: Path = ROOT) -> list[Student]:
     """Make the class in ``folder``, which must be empty or not there yet; return its students."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DemoError(f"{folder} is there already: remove it, or name another folder.")
@@ -190,15 +195,8 @@ def make(folder: Path, name: str, count: int, answers: Path, course: Path = ROOT
 
 def _download(folder: Path, assignment: Assignment, student: Student) -> None:
     """What a learning platform would send: the second attempt of ``student``, finished, as a zip file."""
-    texts = {cell: _texts(assignment.words.get(cell), random.Random(student.id)) for cell in assignment.in_words}
-    finished = Student(
-        student.number,
-        "ordinary",
-        DUE - datetime.timedelta(minutes=9),
-        len(assignment.solved),
-        student.wrong,
-        student.right,
-        {cell: next(text) for cell, text in texts.items()},
+    finished = replace(
+        student, kind="ordinary", handed_in=DUE - datetime.timedelta(minutes=9), reached=len(assignment.solved)
     )
     folder.mkdir(parents=True)
     attempt = f"{student.id}_attempt_{finished.handed_in:%Y%m%dT%H%M%S}_{assignment.name}.ipynb"
@@ -240,20 +238,24 @@ def _reached(kind: str, cells: int) -> int:
     return {"empty": 0, "unfinished": round(ANSWERED * cells)}.get(kind, cells)
 
 
-def _texts(paragraphs: Sequence[Sequence[str]] | None, chance: random.Random) -> itertools.chain[str]:
-    """Answers in words, each another choice of paragraphs; when all have been given, a remark that there is none."""
-    choices = list(itertools.product(*paragraphs)) if paragraphs else []
-    chance.shuffle(choices)
-    return itertools.chain(("\n\n".join(p.strip() for p in choice) for choice in choices), itertools.repeat(NO_WORDS))
+def _dealt_words(texts: Sequence[str], count: int, chance: random.Random) -> list[str]:
+    """A text for each student, no two the same while there are enough; then a remark that there is none."""
+    written = [text.strip() for text in chance.sample(texts, len(texts))]
+    return [*written, *[NO_WORDS] * (count - len(written))][:count]
 
 
-def _answers(folder: Path) -> tuple[Answer, ...]:
-    known = {"cell", "source", "change", "to", "loses"}
-    read = {file.stem: tomllib.loads(file.read_text("utf-8")) for file in sorted(folder.glob("*.toml"))}
-    return tuple(Answer(name, **{k: v for k, v in entry.items() if k in known}) for name, entry in read.items())
+def answers_to(name: str) -> Path:
+    """The folder of the answers that the tests keep for the assignment ``name``."""
+    return ROOT / "tests" / "exercises" / name.replace("-", "_")
 
 
-def _notebook(folder: Path) -> NotebookNode:
+def read_answers(folder: Path) -> tuple[Answer, ...]:
+    """The answers of ``folder``, one a TOML file, which gives the answer its name."""
+    return tuple(Answer(file.stem, **tomllib.loads(file.read_text("utf-8"))) for file in sorted(folder.glob("*.toml")))
+
+
+def read_notebook(folder: Path) -> NotebookNode:
+    """The one notebook of ``folder``; raises :class:`DemoError`."""
     files = sorted(folder.glob("*.ipynb"))
     if len(files) != 1:
         raise DemoError(f"{folder} must hold one notebook; it holds {len(files)} (is there such an assignment?).")
@@ -267,9 +269,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--students", type=int, default=30, help="how many there are (%(default)s)")
     parser.add_argument("--answers", type=Path, help="folder of the answers (tests/exercises/<assignment>)")
     given = parser.parse_args(arguments)
-    answers = given.answers or ROOT / "tests" / "exercises" / given.assignment.replace("-", "_")
     try:
-        made = make(given.folder, given.assignment, given.students, answers)
+        made = make(given.folder, given.assignment, given.students, given.answers)
     except DemoError as failure:
         print(failure, file=sys.stderr)
         return 2

@@ -46,9 +46,9 @@ class NoPlan(Exception):
 class SalesOperationsPlan(
     MiniModel,
     title="One plan or two?",
-    question="What happens to the year when the promotion and the capacity are planned apart?",
+    question="What happens to the plan when the promotion and the capacity are planned apart?",
 ):
-    """What happens to the year when the promotion and the capacity are planned apart?
+    """What happens to the plan when the promotion and the capacity are planned apart?
 
     Demand d(t) in months t = 1…T. A promotion in month m lowers its price p by x (``discount``). With
     s = √(x / ``reference_discount``) it lifts that month's own demand by the fraction s·``promotion_lift`` and moves
@@ -563,7 +563,7 @@ class SalesOperationsPlan(
         peak = max(rows, key=lambda row: row["demand"])
         workers = [row["workers"] for row in rows]
         few, many = written(min(workers), 1), written(max(workers), 1)
-        crew = f"{few} workers all year" if few == many else f"between {few} and {many} workers"
+        crew = f"{few} workers throughout" if few == many else f"between {few} and {many} workers"
         owed, unsold, lost = (measures[name] or 0.0 for name in ("peak_backlog", "unsold", "lost_sales"))
         ends = [f"{written(unsold)} units are left unsold"] if unsold >= 0.5 else []
         ends += [f"{written(lost)} are lost"] if lost >= 0.5 else []
