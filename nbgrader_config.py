@@ -21,3 +21,5 @@ c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ClearHiddenTests.begin_test_delimeter = "BEGIN HIDDEN TESTS"
 c.ClearHiddenTests.end_test_delimeter = "END HIDDEN TESTS"
 c.Execute.timeout = 60
+# Nothing hidden, and no script, in what learners read about their work.
+c.GenerateFeedback.exporter_class = "moi.grading.feedback.Feedback"

@@ -1,12 +1,13 @@
-"""The command line: list the mini-models, run one, compare its two sides, choose its levers."""
+"""The command line: list the mini-models, run one, compare its two sides, choose its levers; grade a class."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,18 +29,20 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status (0 done, 2 bad input)."""
+    """Run the command line; returns the exit status (0 done, 1 not all could be graded, 2 bad input)."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a pipe on Windows has no minus sign otherwise
             stream.reconfigure(encoding="utf-8")
     asked = _parser().parse_args(arguments)
     try:
         # Everything is computed before anything is printed: an error leaves standard output empty.
-        text = asked.answer(asked)
+        answer = asked.answer(asked)
     except (InputError, NoComparison, models.UnknownModel, Refused) as error:
         print(f"moi: {error}", file=sys.stderr)
         return 2
-    print(text)
+    if isinstance(answer, int):  # grading tells how it goes while it goes
+        return answer
+    print(answer)
     return 0
 
 
@@ -68,7 +71,66 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--levers", metavar="A,B", help="the levers to move, in place of the deciding ones")
         if name == "choose":
             command.add_argument("--for", dest="judge", choices=JUDGES, required=True, help="whose measure decides")
+
+    words = "grade what a class has handed in, in an nbgrader course folder"
+    grading = commands.add_parser("grade", help=words, description=words)
+    grading.set_defaults(answer=_grade)
+    grading.add_argument("assignment", metavar="ASSIGNMENT", help="a folder of the course's source")
+    grading.add_argument("--course", metavar="DIR", type=Path, help="the course folder (the current one)")
+    grading.add_argument("--student", metavar="ID", nargs="+", default=[], help="only these (everyone)")
+    grading.add_argument("--notebook", metavar="NAME", default="*", help="only this notebook, or pattern (all)")
+    grading.add_argument("--force", action="store_true", help="grade again what is done")
+    grading.add_argument("--workers", metavar="N", type=_above_zero(int), help="processes (one for each core)")
+    grading.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of this Dask scheduler")
+    grading.add_argument("--db", metavar="URL", help="the gradebook (as nbgrader_config.py says)")
+    grading.add_argument("--timeout", metavar="SECONDS", type=_above_zero(float), help="for a cell (Execute.timeout)")
+    grading.add_argument("--unsafe", action="store_true", help="grade without isolation; every such grade is marked")
+    grading.add_argument("--json", action="store_true", help="print JSON")
+
+    words = "can this assignment be graded, and does it give its points for what it should?"
+    checking = commands.add_parser("check", help=words, description=words)
+    checking.set_defaults(answer=_check)
+    checking.add_argument("assignment", metavar="ASSIGNMENT", nargs="+", help="a folder of the course's source")
+    checking.add_argument("--course", metavar="DIR", type=Path, help="the course folder (the current one)")
+    checking.add_argument("--timeout", metavar="SECONDS", type=_above_zero(float), default=30, help="for a cell")
+    checking.add_argument("--unsafe", action="store_true", help="without isolation")
     return parser
+
+
+def _above_zero(kind: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        with contextlib.suppress(ValueError):
+            if (value := kind(text)) > 0:
+                return value
+        raise argparse.ArgumentTypeError(f"a number above 0 is needed; got {text!r}")
+
+    return read
+
+
+def _grade(asked: argparse.Namespace) -> int:
+    try:
+        from moi.grading import grade
+    except ModuleNotFoundError as missing:
+        name = (missing.name or "").partition(".")[0]
+        raise Refused(f"grading needs {name}, which is not installed: pip install 'moi[grade]'.") from missing
+    given = {name: value for name, value in vars(asked).items() if name not in ("answer", "json", "student")}
+    try:
+        return grade.command(grade.Asked(students=asked.student, **given), asked.json)
+    except grade.GradeError as failure:
+        raise Refused(str(failure)) from failure
+
+
+def _check(asked: argparse.Namespace) -> int:
+    try:
+        from moi.grading import gate
+    except ModuleNotFoundError as missing:
+        name = (missing.name or "").partition(".")[0]
+        raise Refused(f"grading needs {name}, which is not installed: pip install 'moi[grade]'.") from missing
+    try:
+        found = gate.check(asked.assignment, asked.course, timeout=asked.timeout, isolate=not asked.unsafe)
+    except gate.CannotCheck as failure:
+        raise Refused(str(failure)) from failure
+    return 1 if found else 0
 
 
 def _list(asked: argparse.Namespace) -> str:

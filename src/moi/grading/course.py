@@ -1,0 +1,92 @@
+"""An nbgrader course folder and its configuration, found and read as nbgrader itself does."""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import re
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nbgrader.apps import AutogradeApp
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import Execute
+from traitlets import TraitError
+from traitlets.config import Config
+
+
+class CourseError(Exception):
+    """The course folder, or what is asked of it, cannot be used; ``str(error)`` says why, for the instructor."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course: its folder, nbgrader's configuration for it, and nbgrader's view of its folders."""
+
+    root: Path
+    config: Config
+    directory: CourseDirectory
+
+    @classmethod
+    def find(cls, folder: Path | None = None, db_url: str | None = None) -> Course:
+        """The course of ``folder`` (by default the current one), its gradebook at ``db_url`` where that is given."""
+        # nbgrader starts alembic by its name: it stands beside this Python, which need not be on the path.
+        beside = str(Path(sys.executable).parent)
+        if beside not in (path := os.environ.get("PATH", "")).split(os.pathsep):
+            os.environ["PATH"] = os.pathsep.join([beside, path])
+        if folder is not None and not folder.is_dir():
+            raise CourseError(f"there is no folder {folder}")
+        app = AutogradeApp(log_level=logging.ERROR)
+        app.raise_config_file_errors = True  # grading with half a configuration would use another gradebook
+        app.load_cwd_config = folder is None
+        try:
+            app.initialize([], root=str(folder.resolve()) if folder else "")
+            config = app.config
+            if folder is not None:
+                config.CourseDirectory.root = str(folder.resolve())
+                sys.path.insert(0, config.CourseDirectory.root)  # where plugins of the course may live
+            if db_url is not None:
+                config.CourseDirectory.db_url = db_url
+            directory = CourseDirectory(config=config)
+            return cls(Path(directory.root), config, directory)
+        except SystemExit:  # nbgrader's way to refuse a value; it has said which
+            raise CourseError("nbgrader_config.py holds a value that nbgrader does not take") from None
+        except (Exception, TraitError) as failure:
+            raise CourseError(f"nbgrader_config.py cannot be read: {type(failure).__name__}: {failure}") from failure
+
+    @cached_property
+    def autograde(self) -> Autograde:
+        """nbgrader's converter, for its settings: permissions, ``create_student``, ``exclude_overwriting``."""
+        return Autograde(coursedir=self.directory, config=self.config)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that a cell may take; None for no limit."""
+        seconds = Execute(config=self.config).timeout
+        return None if seconds is None or seconds <= 0 else float(seconds)
+
+    def folder(self, step: str, student: str, assignment: str) -> Path:
+        """Where nbgrader keeps the work of ``student`` on ``assignment`` at ``step`` (submitted_directory, …)."""
+        return Path(os.path.normpath(self.directory.format_path(step, student, assignment)))
+
+    def assignments(self) -> list[str]:
+        """The names of all assignments that have a source."""
+        return self._there(self.directory.source_directory, ".", None)
+
+    def students(self, assignment: str) -> list[str]:
+        """Who has handed in ``assignment``, but for those whom ``student_id_exclude`` leaves out."""
+        left_out = self.directory.student_id_exclude.split(",")
+        found = self._there(self.directory.submitted_directory, None, assignment)
+        return [student for student in found if student not in left_out]
+
+    def _there(self, step: str, student: str | None, assignment: str | None) -> list[str]:
+        """What stands on disk in place of the one that is None."""
+        mark = "\0"  # stands in no path
+        path = str(self.folder(step, mark if student is None else student, mark if assignment is None else assignment))
+        shape = re.compile(re.escape(path).replace(mark, "([^/]+)"))
+        found = (shape.fullmatch(there) for there in glob.glob(glob.escape(path).replace(mark, "*")))
+        return sorted(match[1] for match in found if match)

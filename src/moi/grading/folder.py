@@ -1,0 +1,85 @@
+"""The working folder on both sides: a file that the test writes is there for the learner's function, and back.
+
+Each side has a folder of its own; what has changed goes along with each message. The assignment's own files never
+change on the judge's side: a test that reads the data reads the author's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MOST_FILES = 200
+LARGEST = 16 << 20
+
+
+class Folder:
+    """The current working folder, with the assignment's ``files`` written into it."""
+
+    def __init__(self, files: Mapping[str, bytes] | None = None, keep: bool = False) -> None:
+        self.root = Path.cwd()
+        self.kept = frozenset(files or ()) if keep else frozenset()
+        self.seen: dict[str, tuple[int, ...]] = {}
+        self.most = MOST_FILES + len(files or ())
+        for name, content in (files or {}).items():
+            self._write(name, content)
+
+    def apply(self, files: Mapping[str, bytes | None]) -> None:
+        """Write the ``files`` (None: remove), except those that are kept as they are, and what cannot be written."""
+        for name, content in files.items():
+            kept = name in self.kept and name in self.seen
+            large = isinstance(content, bytes) and (len(content) > LARGEST or len(self.seen) >= self.most)
+            if not kept and not large:
+                self._write(name, content)
+
+    def _write(self, name: str, content: bytes | None) -> None:
+        # A file has one name: under another, as `./data.csv`, what is kept would not be known again.
+        if not isinstance(name, str) or name != os.path.normpath(name) or name.startswith(("/", "..")):
+            return
+        path = self.root / name
+        with contextlib.suppress(OSError, ValueError):  # a folder in its place, no room, no name for a file
+            if content is None:
+                self.seen.pop(name, None)
+                path.unlink(missing_ok=True)
+            elif isinstance(content, bytes):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                self.seen[name] = _stamp(os.lstat(path))
+
+    def changes(self) -> dict[str, bytes | None]:
+        """Files written, changed or removed since the last look."""
+        found: dict[str, tuple[int, ...]] = {}
+        changed: dict[str, bytes | None] = {}
+        try:
+            self._look(str(self.root), "", found, changed, 0)
+        except OSError:
+            return {}
+        for name in self.seen.keys() - found.keys():
+            changed[name] = None
+        if self.seen != found:
+            self.seen = found
+        return changed
+
+    def _look(self, folder: str, prefix: str, found: dict[str, Any], changed: dict[str, Any], depth: int) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if depth < 4 and not entry.name.startswith((".", "__pycache__")):
+                        self._look(entry.path, f"{name}/", found, changed, depth + 1)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                large = status.st_size > LARGEST or len(found) >= self.most
+                if not stat.S_ISREG(status.st_mode) or (large and name not in self.seen):
+                    continue
+                found[name] = _stamp(status)
+                if self.seen.get(name) != found[name] and not large:
+                    changed[name] = Path(entry.path).read_bytes()
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,0 +1,102 @@
+"""The gate for authors, ``moi check``: can this assignment be graded, and does it give points for what it should?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from moi.grading.assignment import Assignment, AssignmentError, Cell, Notebook, read_assignment
+from moi.grading.course import Course, CourseError
+from moi.grading.rewrites import REWRITES
+from moi.grading.run import Bench, Run, as_released, as_written
+from moi.grading.sandbox import NoIsolation
+from moi.grading.stage import Staged
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, in ``words`` for the author; ``cell`` is the test cell's name."""
+
+    notebook: str
+    cell: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.notebook}, {self.cell}: {self.words}"
+
+
+class CannotCheck(Exception):
+    """An assignment cannot even be tried; ``str(error)`` says why."""
+
+
+def check(names: Sequence[str], folder: Path | None, **options: Any) -> list[Finding]:
+    """Try the assignments ``names`` of the course in ``folder``, and print what is found.
+
+    Raises :class:`CannotCheck`.
+    """
+    every = []
+    for name in names:
+        try:
+            course = Course.find(folder)
+            found = list(findings(read_assignment(course.root, name, course.config), **options))
+        except (AssignmentError, CourseError, NoIsolation) as failure:
+            raise CannotCheck(f"{name}: {failure}") from failure
+        print(f"{name}: {'not in order' if found else 'the reference earns all points, the release none'}")
+        for finding in found:
+            print(f"  {finding}")
+        every += found
+    return every
+
+
+def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
+    """What is wrong with ``assignment``: nothing, if its reference earns all points and its release none.
+
+    ``options`` go to :class:`~moi.grading.run.Bench`.
+    """
+    for notebook in assignment.notebooks:
+        with Bench(notebook, assignment.files, **options) as bench:
+            yield from _of_reference(notebook, bench.reference)
+            staged = as_released(notebook)
+            for cell, score, _ in _scores(notebook, staged, bench.run(staged)):
+                if score > 0:
+                    words = f"the untouched release earns {score:g} of {cell.points:g} points here"
+                    yield Finding(notebook.name, cell.name, words)
+
+
+def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
+    for note in run.notes:
+        yield Finding(notebook.name, "the reference solution", note)
+    for cell, score, outputs in _scores(notebook, as_written(notebook), run):
+        if score >= cell.points:
+            continue
+        words = f"the reference solution earns {score:g} of {cell.points:g} points here"
+        for output in outputs:
+            if output["output_type"] == "error":
+                words += f". It stopped with {output['ename']}: {output['evalue']}".rstrip(": ")
+                last = next((line for line in reversed(output["traceback"]) if "ipython-input" in line), "")
+                if number := re.search(r"line (\d+)", last):
+                    words += f" (line {number[1]} of the cell)"
+            elif output["output_type"] == "stream":
+                words += "".join(f".\n    {line}" for line in output["text"].splitlines() if line.startswith("✗"))
+        for known in REWRITES:
+            if re.search(known.pattern, cell.source):
+                words += f".\n    Perhaps: {known.reason}; {known.rewrite}"
+                break
+        yield Finding(notebook.name, cell.name, words)
+
+
+def _scores(notebook: Notebook, staged: Staged, run: Run) -> Iterator[tuple[Cell, float, Any]]:
+    from nbgrader.utils import determine_grade
+
+    for at, outputs in zip(staged.cells, run.outputs, strict=True):
+        cell = notebook.cells[at.cell] if at.cell is not None else None
+        if cell is not None and cell.role == "test":
+            made = nbformat.v4.new_code_cell(
+                cell.source, metadata=cell.metadata, outputs=[nbformat.from_dict(output) for output in outputs]
+            )
+            yield cell, float(determine_grade(made)[0] or 0), outputs

@@ -1,0 +1,394 @@
+"""The trusted process: has the learner's cells run over there, then runs the test cells here, and says what they gave.
+
+First all cells of the learner run, in order, and at each test cell the learner's process parks a fork of itself. Then
+the test cells run here, each against its own fork. So no cell of the learner runs after a hidden test has shown its
+cases, no test disturbs another, and a fork that is lost takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from moi.grading import checks, told, zygote
+from moi.grading.codec import CannotCross, packed
+from moi.grading.folder import Folder
+from moi.grading.line import Failed, Gone, Line
+from moi.grading.reference import Code
+from moi.grading.remote import Session, code_in
+from moi.grading.shell import Shell, Stream
+
+MOST_CULPRITS = 4
+MOST_OUTPUT = 24 << 20  # bytes that a submission's cells may show
+
+
+def serve(end: socket.socket, learners: socket.socket) -> None:
+    """Do the work that comes along the line ``end``; ``learners`` leads to the parent of learners' processes."""
+    _Desk(end, learners).serve()
+
+
+class _Desk(Line):
+    def __init__(self, end: socket.socket, learners: socket.socket) -> None:
+        super().__init__(end)
+        self.learners = learners
+
+    def answer(self, what: str, given: list[Any]) -> Any:
+        return Judge(given[0], self.learners).judge()
+
+
+class Judge:
+    """One submission's judging. ``work`` is made by :mod:`moi.grading.run`."""
+
+    def __init__(self, work: dict[str, Any], learners: socket.socket) -> None:
+        self.work = work
+        self.learners = learners
+        self.timeout: float = work["timeout"]
+        self.steps: list[dict[str, Any]] = work["steps"]  # by cell of the author
+        self.staged: list[list[Any]] = work["staged"]  # kind, source, cell of the author or None
+        self.shell = Shell.instance()
+        self.folder = Folder(work["files"], keep=True)
+        self.outputs: list[list[Any]] = [[] for _ in self.staged]
+        self.notes: list[str] = []
+        self.left_out: dict[int, str] = {}
+        self.parked: dict[int, Session] = {}
+        self.mains: list[Session] = []
+        self.shown: list[str] = []
+        self.changed: list[int] = []
+        self.seen: dict[int, Any] = {}  # by test cell
+        self.again: list[int] = []  # places of tests whose words are to be the learner's, but of a new process
+        self.revealed = False  # whether the learner's code has seen a hidden case
+        self.imported: dict[str, Any] = {}
+        self.room = MOST_OUTPUT
+        self.seconds = {"fork": 0.0, "cells": 0.0, "judging": 0.0}
+        self.lost = 0.0
+        self.files_of_cells: dict[str, int] = {}
+        trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
+        self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
+        self.words = frozenset(re.findall(r"\w+", trusted))
+
+    def judge(self) -> dict[str, Any]:
+        """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things."""
+        self._run_cells(None)
+        checks.tell_instructor = self.shown.append
+        for place, (_, _, cell) in enumerate(self.staged):
+            if cell is None:
+                continue
+            step = self.steps[cell]
+            if step["role"] == "test":
+                with self._timed("judging"):
+                    self.outputs[place] = self._judge_cell(place, cell)
+            elif step["trusted"]:
+                with self._timed("judging"):
+                    self.shell.run(step["source"])
+            elif step["role"] == "answer" and self.staged[place][0] == "code":
+                self._import(step["source"])
+        self._tell_again()
+        for outputs in self.outputs:
+            for output in outputs:
+                output.pop("ideas", None)
+        return {
+            "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
+            "seen": self.seen,
+        }  # fmt: skip
+
+    def _import(self, source: str) -> None:
+        """What the reference imports is the library's own for its tests, whatever the learner has under that name."""
+        code = Code(source)
+        for tree in code.trees():
+            for node in tree.body:
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    with contextlib.suppress(Exception):
+                        exec(compile(ast.Module([node], []), "the reference", "exec"), {}, self.imported)
+                else:
+                    for name in Code(ast.unparse(node)).bound():
+                        self.imported.pop(name, None)
+
+    def _tell_again(self) -> None:
+        """Have the learner's words on visible tests from a process to which no hidden case has been shown."""
+        if not self.again:
+            return
+        self._request({"do": "end"})  # nothing is left that could tell it
+        self.parked = {}
+        self.folder.apply(dict.fromkeys(list(self.folder.seen)))
+        self.revealed = False
+        if not self.lost:
+            self._run_cells(None, again=True)
+        for place in self.again:
+            step = self.steps[self.staged[place][2]]
+            visible = None
+            if not self.lost:
+                checks.tell_instructor = None
+                visible, _ = self._run_test(place, step | {"source": step["release"], "hidden": []}, take_changes=True)
+            self.outputs[place] = told.merged(self.outputs[place], visible)
+
+    # The learner's cells
+
+    def _run_cells(self, only: int | None, again: bool = False) -> None:
+        """Run the cells in a new process, again without those that end it; park a fork at each test, or at ``only``."""
+        while True:
+            main = self._launch()
+            try:
+                for place, (kind, source, cell) in enumerate(self.staged):
+                    if cell is not None and self.steps[cell]["role"] == "test":
+                        if only is None or only == place:
+                            self.parked[place] = self._park(main)
+                        if place == only:
+                            return
+                    if cell is not None and self.steps[cell]["role"] in ("test", "given"):
+                        source = self.steps[cell]["public"]
+                    if kind != "code" or not source.strip() or place in self.left_out:
+                        continue
+                    outputs = self._run_cell(main, place, source)
+                    if only is None and not again and (cell is None or self.steps[cell]["role"] != "test"):
+                        self.outputs[place] = outputs
+                return
+            except _Culprit:
+                if len(self.left_out) > MOST_CULPRITS:
+                    for place, staged in enumerate(self.staged):
+                        if staged[0] == "code" and place > max(self.left_out):
+                            self.left_out[place] = "too many cells before it had ended Python"
+                self._request({"do": "end"})
+                self.parked = {} if only is None else self.parked
+
+    def _run_cell(self, main: Session, place: int, source: str) -> list[Any]:
+        main.deadline = time.monotonic() + self.timeout
+        try:
+            with self._timed("cells"), self._limited():
+                outputs, _ = main.ask("run", source)
+            return list(self._fitting(outputs))
+        except Gone as gone:
+            why = f"it ran for more than {self.timeout:g} seconds" if gone.slow else "it ended Python"
+        except (CannotCross, Exception):
+            why = "what it shows cannot be shown"
+        self.left_out[place] = why
+        self.notes.append(f"{self._called(place)} was left out: {why}. The other cells were run without it.")
+        self.outputs[place] = [
+            {
+                "output_type": "error",
+                "ename": "LeftOut",
+                "evalue": f"this cell was left out: {why}; the other cells were run without it",
+                "traceback": [f"This cell was left out: {why}. The other cells were run without it."],
+            }
+        ]
+        raise _Culprit
+
+    def _fitting(self, outputs: list[Any]) -> Iterator[dict[str, Any]]:
+        """What a cell has shown, as far as it is plain and not too much."""
+        for output in outputs:
+            if not isinstance(output, dict):
+                continue
+            try:
+                size = len(packed(output))
+            except (CannotCross, TypeError, ValueError, OverflowError):
+                continue
+            self.room -= size
+            if self.room > 0:
+                yield output
+            else:
+                self.room += size
+                yield {
+                    "output_type": "stream",
+                    "name": "stderr",
+                    "text": "what was shown here is too large to be kept\n",
+                }
+
+    def _launch(self) -> Session:
+        with self._timed("fork"):
+            main = self._session(lambda end: self._request({"do": "fork", **self.work["fork"]}, end))
+            main.deadline = time.monotonic() + self.timeout
+            settings = {
+                "shared": self.work["shared"],
+                "files": {**self.work["files"], **self.work["their_files"]},
+                "environment": self.work["environment"],
+            }
+            with contextlib.suppress(Gone, Failed):
+                main.ask("start", settings)
+            self.mains.append(main)  # as long as it stands, so do its forks
+            return main
+
+    def _park(self, main: Session) -> Session:
+        with self._timed("fork"):
+            main.deadline = time.monotonic() + self.timeout
+
+            def fork(end: int) -> None:
+                with contextlib.suppress(Exception):
+                    main.ask("fork", int(self.timeout) + 2, descriptors=[end])
+
+            return self._session(fork)
+
+    def _session(self, start: Any) -> Session:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            start(theirs.fileno())
+        session = Session(
+            ours, frozenset(self.work["shared"]), frozenset(self.work["special"]), self.words.__contains__, self.folder
+        )
+        session.source_of = self._source_of
+        session.lines = self.lines
+        return session
+
+    def _request(self, request: dict[str, Any], *descriptors: int) -> None:
+        import json
+
+        socket.send_fds(self.learners, [json.dumps(request).encode()], list(descriptors))
+        self.learners.recv(zygote.LARGEST)
+
+    def _source_of(self, file: str, line: int, name: str) -> Any:
+        """The code of a function of the learner's, from the cell as it was handed in."""
+        codes = (code_in(self.shell.transform_cell(s[1]), file, line, name) for s in self.staged if s[0] == "code")
+        return next((code for code in codes if code is not None), None)
+
+    def _called(self, place: int) -> str:
+        cell = self.staged[place][2]
+        if cell is not None and self.steps[cell]["name"]:
+            return f"the cell {self.steps[cell]['name']!r}"
+        before = [self.staged[p][2] for p in range(place) if self.staged[p][2] is not None]
+        names = [self.steps[c]["name"] for c in before if self.steps[c]["name"]]
+        return f"a cell that the learner added after {names[-1]!r}" if names else "a cell that the learner added"
+
+    # The tests
+
+    def _judge_cell(self, place: int, cell: int) -> list[Any]:
+        step = self.steps[cell]
+        self.revealed = self.revealed or bool(step["hidden"])
+        self.asked: set[str] = set()
+        outputs, changed = self._run_test(place, step, take_changes=True)
+        right = _score(outputs, step["points"]) >= step["points"]
+        self.seen[cell] = [sorted(self.asked) if right else None, told.mark(outputs)]
+        known = (self.work["seen"] or self.seen).get(cell)
+        if self.revealed and (known is None or self.seen[cell][1] != known[1]):
+            self.again.append(place)
+        if changed:
+            self.changed.append(cell)
+            if cell not in self.work["may_change"] and _score(outputs, step["points"]) > 0:
+                # What it changed of its arguments may be what the test then compares with. It must hold both ways.
+                again, _ = self._run_test(place, step, take_changes=False, fresh=True)
+                if _score(again, step["points"]) < _score(outputs, step["points"]):
+                    return again
+        return outputs
+
+    def _run_test(
+        self, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool = False
+    ) -> tuple[list[Any], bool]:
+        wanted = [name for name in step["wanted"] if name in self.words]
+        self.shown.clear()
+        started = time.monotonic()
+        sessions: list[Session] = []
+
+        def connect() -> None:
+            session = self.parked.pop(place, None) if not sessions and not fresh else None
+            if session is None:
+                self._run_cells(place)
+                session = self.parked.pop(place)
+            sessions.append(session)
+            session.deadline = started + self.timeout
+            session.take_changes = take_changes
+            session.quiet = self.revealed
+            known = (self.work["seen"] or {}).get(self.staged[place][2])
+            session.allowed = None if known is None or known[0] is None else frozenset(known[0])
+            session.asked = self.asked
+            session.show = self._show
+            session.when_lost = reconnect
+            found = {}
+            with contextlib.suppress(Gone):
+                found = session.names(wanted)
+            if session is not sessions[-1]:  # it was lost already, and another is in its place
+                return
+            for name in wanted:
+                self.shell.user_ns.pop(name, None)
+            self.shell.user_ns.update(found | {name: self.imported[name] for name in found if name in self.imported})
+
+        def reconnect(gone: Gone) -> None:
+            nonlocal started
+            if gone.slow:
+                self.lost += time.monotonic() - started
+                started = time.monotonic()
+            self.notes.append(f"{self._called(place)}: the learner's code was ended in the test ({gone})")
+            if self.lost <= 3 * self.timeout and len(sessions) < 4:
+                connect()
+
+        checks.hidden = step["hidden"]
+        ideas: list[str] = []
+        checks.print = lambda *lines, sep="": ideas.extend(sep.join(lines).splitlines())  # type: ignore[attr-defined]
+        with self._limited():
+            with contextlib.suppress(Gone):
+                connect()
+            outputs, failure = self.shell.run(step["source"])
+        if ideas:
+            outputs.insert(
+                0, {"output_type": "stream", "name": "stdout", "text": "\n".join(ideas) + "\n", "ideas": True}
+            )
+        if failure is not None:
+            outputs = [output for output in outputs if output["output_type"] != "error"]
+            outputs.append(told.error(failure, step, self.revealed))
+        # Warnings are no fault of the learner's; nbgrader would give no points for a cell that writes to this stream.
+        for output in outputs:
+            if output.get("name") == "stderr":
+                output["name"] = "stdout"
+        if self.shown:
+            text = "\n".join(dict.fromkeys(self.shown))[:20_000]
+            instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
+            outputs.append({"output_type": "display_data", **instructor})
+        for session in sessions:
+            if not list(session._objects.values()):
+                session.close()
+        return outputs, any(session.changed_things for session in sessions)
+
+    def _show(self, outputs: list[Any]) -> None:
+        """What the learner's code has shown during a test goes where the test wants it, or to the instructor."""
+        for output in outputs:
+            if output.get("output_type") == "stream":
+                stream = sys.stderr if output.get("name") == "stderr" else sys.stdout
+                if not isinstance(stream, Stream):
+                    stream.write(str(output.get("text", "")))
+                    continue
+                self.shown.append(f"printed by the learner's code: {str(output.get('text', ''))[:500]}")
+            elif isinstance(output.get("data"), dict):
+                publisher = self.shell.display_pub
+                if "recorder" not in type(publisher).class_trait_names() or "publish" in vars(publisher):
+                    publisher.publish(output["data"], {})
+
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        """End a test cell that goes on by itself: whatever it waits for, a learner may have arranged."""
+
+        def over(*_: Any) -> None:
+            raise Gone(f"the test took more than {2 * self.timeout:g} seconds", slow=True)
+
+        signal.signal(signal.SIGALRM, over)
+        before = signal.setitimer(signal.ITIMER_REAL, 4 * self.timeout, 1)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, *before)
+
+    @contextlib.contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        started, inside = time.perf_counter(), sum(self.seconds.values())
+        try:
+            yield
+        finally:
+            other = sum(self.seconds.values()) - inside
+            self.seconds[part] += time.perf_counter() - started - other
+
+
+class _Culprit(Exception):
+    """A cell has ended the learner's process."""
+
+
+def _score(outputs: list[Any], points: float) -> float:
+    """What nbgrader will make of the outputs of a test cell."""
+    for output in outputs:
+        if output["output_type"] == "error":
+            return 0
+        if output["output_type"] == "execute_result":
+            with contextlib.suppress(ValueError):
+                return min(points, float(output["data"].get("text/plain", "")))
+    return points

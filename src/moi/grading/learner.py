@@ -1,0 +1,301 @@
+"""The learner's process: runs the cells, and does with the objects in it what the judge asks for.
+
+Everything here is in the learner's hands as soon as a cell has run: the judge believes nothing that it says of itself.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib
+import inspect
+import io
+import os
+import random
+import resource
+import socket
+import sys
+import traceback
+from typing import Any
+
+from moi.grading.codec import CannotCross, Crossing, There
+from moi.grading.folder import Folder
+from moi.grading.line import Failed, Line
+from moi.grading.shell import Shell, Stream
+
+PAIRS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift divmod".split()  # noqa: SIM905
+# What an object can do beyond attributes: these of its class are known to the judge.
+SPECIAL = frozenset(
+    """
+    __call__ __len__ __getitem__ __setitem__ __delitem__ __iter__ __next__ __reversed__ __contains__ __str__ __repr__
+    __format__ __bytes__ __int__ __float__ __complex__ __index__ __bool__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__
+    __ge__ __neg__ __pos__ __abs__ __invert__ __round__ __trunc__ __floor__ __ceil__ __enter__ __exit__ __await__
+    """.split()  # noqa: SIM905
+) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
+
+
+def serve(end: socket.socket) -> None:
+    """Answer the judge at the other end of the line until it closes."""
+    Agent(end).serve()
+
+
+class Agent(Line):
+    """The learner's end of the line."""
+
+    def __init__(self, end: socket.socket) -> None:
+        super().__init__(end)
+        self.shell = Shell.instance()
+        self.objects: list[Any] = []
+        self.handles: dict[int, int] = {}
+        self.foreign: dict[int, Any] = {}
+        self.folder = Folder()
+        self.asking = False
+
+    def _take(self, most: int) -> tuple[bytes, list[int]]:
+        assert self.end is not None
+        data, descriptors, _, _ = socket.recv_fds(self.end, most, 4)
+        return data, list(descriptors)
+
+    def start(self, settings: dict[str, Any]) -> None:
+        self.codec.shared = frozenset(settings["shared"])
+        self.folder = Folder(settings["files"])
+        builtins.input = self._input
+        sys.stdin = _Typed(self)
+        os.environ.update(settings["environment"])
+
+    def answer(self, what: str, given: list[Any]) -> Any:
+        if what == "run":
+            outputs, failure = self.shell.run(given[0])
+            return [[_sendable(output) for output in outputs], failure is not None]
+        streams = sys.stdout, sys.stderr
+        recorder = self.shell.recorder
+        sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
+        try:
+            result = getattr(self, f"do_{what}")(*given)
+        finally:
+            sys.stdout, sys.stderr = streams
+        return result
+
+    do_start = start
+
+    def do_fork(self, most_seconds: int) -> int:
+        """Park a fork of this process as it is now; it answers at the other end of the descriptor that came along."""
+        descriptor = self.descriptors.pop()
+        child = os.fork()
+        if child:
+            os.close(descriptor)
+            return child
+        assert self.end is not None
+        self.end.close()
+        self.end = socket.socket(fileno=descriptor)
+        used = sum(os.times()[:2])
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + most_seconds, int(used) + most_seconds))
+        self.serve()
+        os._exit(0)
+
+    def do_names(self, names: list[str]) -> Any:
+        space = self.shell.user_ns
+        return {name: [space[name]] for name in names if name in space}
+
+    def do_call(self, target: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        return target(*given, **named)
+
+    def do_get(self, target: Any, name: str) -> Any:
+        return getattr(target, name)
+
+    def do_set(self, target: Any, name: str, value: Any) -> None:
+        setattr(target, name, value)
+
+    def do_delete(self, target: Any, name: str) -> None:
+        delattr(target, name)
+
+    def do_special(self, target: Any, name: str, given: tuple[Any, ...]) -> Any:
+        if name == "__await__":
+            return _await(target)
+        return getattr(type(target), name)(target, *given)
+
+    def do_place(self, target: Any) -> Any:
+        """Where a function was written: its cell's file, its line and name."""
+        code = inspect.unwrap(target).__code__
+        return [code.co_filename, code.co_firstlineno, code.co_name]
+
+    def do_apply(self, module: str, function: str, given: tuple[Any, ...]) -> Any:
+        return getattr(importlib.import_module(module), function)(*given)
+
+    # What crosses
+
+    def export(self, value: Any) -> Any:
+        if isinstance(value, Foreign):
+            return ["yours", object.__getattribute__(value, "_number")]
+        handle = self.handles.get(id(value))
+        if handle is None:
+            handle = len(self.objects)
+            self.objects.append(value)
+            self.handles[id(value)] = handle
+        if isinstance(value, type):
+            return self._class(value, handle)
+        kind = type(value)
+        return ["object", handle, self._class(kind, None), getattr(value, "__name__", "") if callable(value) else ""]
+
+    def _class(self, kind: type, handle: int | None) -> Any:
+        if handle is None:
+            return self.export(kind)
+        own = kind.__module__ == "__main__"
+        special = sorted(name for name in SPECIAL if getattr(kind, name, None) is not None)
+        if kind.__eq__ is object.__eq__ and "__eq__" in special:
+            special.remove("__eq__")
+        bases = [self.export(base) for base in kind.__bases__ if base is not object] if own else []
+        errors = [base.__name__ for base in kind.__mro__ if issubclass(base, BaseException)]
+        return [
+            "class",
+            handle,
+            kind.__module__,
+            kind.__qualname__,
+            kind.__doc__ if own else None,
+            bases,
+            special,
+            errors,
+        ]
+
+    def resolve(self, form: Any) -> Any:
+        if form[0] == "yours":
+            return self.objects[form[1]]
+        if form[0] == "global":
+            found: Any = importlib.import_module(form[1])
+            for part in form[2].split("."):
+                found = getattr(found, part)
+            return found
+        number = form[1]
+        if number not in self.foreign:
+            self.foreign[number] = (ForeignFunction if form[2] else Foreign)(self, number, form[3])
+        return self.foreign[number]
+
+    def attach(self) -> Any:
+        shown = [_sendable(output) for output in self.shell.recorder.take()] if self.shell.recorder.outputs else []
+        return [shown, self.folder.changes()]
+
+    def detach(self, attached: Any) -> None:
+        if attached is None:
+            return
+        files, states = attached
+        self.folder.apply(files)
+        if states:
+            random.setstate((states[0][0], tuple(states[0][1]), states[0][2]))
+            if len(states) > 1 and "numpy" in sys.modules:
+                sys.modules["numpy"].random.set_state(("MT19937", states[1][0], *states[1][1]))
+
+    def describe(self, failure: BaseException) -> Any:
+        if isinstance(failure, Failed):  # the judge's own, on its way back through the learner's function
+            return failure.form
+        kind = type(failure)
+        frames = traceback.extract_tb(failure.__traceback__)
+        line = next((frame.line for frame in reversed(frames) if "ipython-input" in frame.filename), None)
+        try:
+            given = self.codec.encode(list(failure.args), Crossing())
+        except Exception:
+            given = self.codec.encode([_text(failure)])
+        return [
+            self.codec.encode(kind) if not issubclass(kind, CannotCross) else None,
+            given,
+            _text(failure),
+            line,
+            "".join(traceback.format_exception(failure))[-20_000:],
+        ]
+
+    def _input(self, prompt: object = "", /) -> str:
+        return str(_asked(self, "input", str(prompt)))
+
+
+class Foreign(There):
+    """A thing of the judge's in the learner's process: each use of it is a question to the judge."""
+
+    def __init__(self, agent: Agent, number: int, name: str) -> None:
+        self.__dict__.update(_agent=agent, _number=number, __name__=name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _asked(self._agent, "get", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _asked(self._agent, "set", self, name, value)
+
+    def __iter__(self) -> Any:
+        return _asked(self._agent, "special", self, "__iter__", ())
+
+    def __next__(self) -> Any:
+        return _asked(self._agent, "special", self, "__next__", ())
+
+    def __len__(self) -> Any:
+        return _asked(self._agent, "special", self, "__len__", ())
+
+    def __bool__(self) -> bool:  # as Python has it: what has neither of these is true
+        for name in ("__bool__", "__len__"):
+            with contextlib.suppress(AttributeError):
+                return bool(_asked(self._agent, "special", self, name, ()))
+        return True
+
+    def __getitem__(self, key: Any) -> Any:
+        return _asked(self._agent, "special", self, "__getitem__", (key,))
+
+
+class ForeignFunction(Foreign):
+    """One that can be called."""
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return _asked(self._agent, "call", self, given, named)
+
+
+class _Typed(io.TextIOBase):
+    """Standard input: what the test lets the learner type."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def readable(self) -> bool:
+        return True
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        return str(_asked(self._agent, "line"))
+
+
+def _asked(agent: Agent, what: str, *given: Any) -> Any:
+    try:
+        return agent.ask(what, *given)
+    except Failed as failure:
+        name, text = failure.form
+        kind = getattr(builtins, str(name), RuntimeError)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            raise kind(text) from None
+        raise RuntimeError(f"{name}: {text}") from None
+
+
+def _await(target: Any) -> Any:
+    import asyncio
+
+    async def waited() -> Any:
+        return await target
+
+    return asyncio.run(waited())
+
+
+def _text(failure: BaseException) -> str:
+    try:
+        return str(failure)
+    except Exception:
+        return ""
+
+
+def _sendable(output: dict[str, Any]) -> Any:
+    """An output as plain data, whatever the learner's classes say of themselves in it."""
+
+    def plain(value: Any, depth: int = 0) -> Any:
+        if value is None or type(value) in (bool, float, str, bytes) or (type(value) is int and abs(value) < 2**63):
+            return value
+        if depth < 20 and isinstance(value, (list, tuple)):
+            return [plain(item, depth + 1) for item in value]
+        if depth < 20 and isinstance(value, dict):
+            return {str(key): plain(item, depth + 1) for key, item in value.items()}
+        return str(value) if isinstance(value, str) else None
+
+    return plain(output)

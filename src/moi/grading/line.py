@@ -1,0 +1,191 @@
+"""A line between two processes over which each may ask the other, and be asked back before it is answered."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from moi.grading.codec import LARGEST, CannotCross, Codec, Crossing, packed, unpacked
+
+_HEAD = struct.Struct("!I")
+
+
+class Gone(Exception):
+    """The process at the other end has ended, or was ended because it did not answer in time."""
+
+    def __init__(self, words: str, slow: bool = False) -> None:
+        super().__init__(words)
+        self.slow = slow
+
+
+class Failed(Exception):
+    """What was asked for ended in an error over there; ``form`` describes it as that side sees it."""
+
+    def __init__(self, form: Any) -> None:
+        super().__init__("failed")
+        self.form = form
+
+
+class Line:
+    """One end. A subclass says what it answers to (:meth:`answer`) and how it describes an error.
+
+    ``deadline`` (of :func:`time.monotonic`) is when waiting for the other end is over.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end: socket.socket | None = end
+        self.deadline: float | None = None
+        self.codec = Codec(self.export, self.resolve)
+        self.descriptors: list[int] = []
+
+    def export(self, value: Any) -> Any:
+        """The form under which the other end knows ``value``, which is no data."""
+        raise CannotCross(f"a {type(value).__name__} is no data")
+
+    def resolve(self, form: Any) -> Any:
+        """The object for a form that the other end has given."""
+        raise CannotCross("no such object")
+
+    def answer(self, what: str, given: list[Any]) -> Any:
+        """Do what the other end asks for."""
+        raise CannotCross(f"nothing is known of {what[:20]!r}")
+
+    def describe(self, failure: BaseException) -> Any:
+        """The error of an answer, for the other end, as data."""
+        return [type(failure).__name__, str(failure)]
+
+    def attach(self) -> Any:
+        """What goes along with each message, as plain data."""
+        return None
+
+    def detach(self, attached: Any) -> None:
+        """Take what came along with a message."""
+
+    def ask(self, what: str, *given: Any, descriptors: Sequence[int] = ()) -> Any:
+        """Ask the other end, and answer it while waiting. Raises :class:`Gone` or :class:`Failed`."""
+        crossing = Crossing()
+        self._send(["ask", what, self.codec.encode(list(given), crossing), self.attach()], descriptors)
+        while True:
+            message = self._receive()
+            self.detach(message[3])
+            if message[0] == "ask":
+                self._serve(message)
+                continue
+            _, form, changes, _ = message
+            with self._understood():
+                if changes:
+                    self.change(changes, crossing)
+                if message[0] == "answer":
+                    return self.codec.decode(form, crossing)
+            raise Failed(form)
+
+    def change(self, changes: Any, crossing: Crossing) -> None:
+        """Make the changes in what was given along with a question."""
+        self.codec.bring_back(changes, crossing)
+
+    def serve(self) -> None:
+        """Answer until the other end closes."""
+        with contextlib.suppress(Gone):
+            while True:
+                message = self._receive()
+                self.detach(message[3])
+                self._serve(message)
+
+    def _serve(self, message: list[Any]) -> None:
+        crossing = Crossing()
+        try:
+            given = self.codec.decode(message[2], crossing)
+            self.codec.note_states(crossing)
+            kind, form = "answer", self.codec.encode(self.answer(message[1], given), crossing)
+        except Gone:
+            raise
+        except BaseException as failure:
+            kind, form = "failed", self.describe(failure)
+        try:
+            changes = self.codec.changed(crossing)
+            self._send([kind, form, changes, self.attach()])
+        except CannotCross as failure:
+            self._send(["failed", self.describe(failure), [], None])
+
+    @contextlib.contextmanager
+    def _understood(self) -> Any:
+        try:
+            yield
+        except CannotCross:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as failure:
+            raise CannotCross(f"no answer ({type(failure).__name__})") from None
+
+    def _send(self, message: list[Any], descriptors: Sequence[int] = ()) -> None:
+        data = packed(message)
+        if self.end is None:
+            raise Gone("it has ended before")
+        try:
+            if descriptors:
+                socket.send_fds(self.end, [_HEAD.pack(len(data))], list(descriptors))
+            else:
+                self._write(_HEAD.pack(len(data)))
+            self._write(data)
+        except OSError:
+            raise self._lost("it has ended") from None
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            self._wait(writing=True)
+            assert self.end is not None
+            view = view[self.end.send(view, 0 if self.deadline is None else socket.MSG_DONTWAIT) :]
+
+    def _receive(self) -> list[Any]:
+        if self.end is None:
+            raise Gone("it has ended before")
+        try:
+            (size,) = _HEAD.unpack(self._read(_HEAD.size))
+            if size > LARGEST:
+                raise self._lost("it sent more than can be taken")
+            message = unpacked(self._read(size))
+        except (OSError, CannotCross):
+            raise self._lost("it has ended") from None
+        if not (isinstance(message, list) and len(message) == 4 and message[0] in ("ask", "answer", "failed")):
+            raise self._lost("it sent what is no message")
+        return message
+
+    def _read(self, size: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            self._wait(writing=False)
+            assert self.end is not None
+            part, descriptors = self._take(min(size - len(parts), 1 << 20))
+            self.descriptors += descriptors
+            if not part:
+                raise self._lost("it has ended")
+            parts += part
+        return bytes(parts)
+
+    def _take(self, most: int) -> tuple[bytes, list[int]]:
+        assert self.end is not None
+        return self.end.recv(most), []  # descriptors that came along unasked are closed by the system
+
+    def _wait(self, writing: bool) -> None:
+        if self.deadline is None:
+            return
+        assert self.end is not None
+        remaining = self.deadline - time.monotonic()
+        ends = [self.end]
+        if remaining <= 0 or not any(select.select([] if writing else ends, ends if writing else [], [], remaining)):
+            raise self._lost("it took too long", slow=True)
+
+    def _lost(self, words: str, slow: bool = False) -> Gone:
+        self.close()
+        return Gone(words, slow)
+
+    def close(self) -> None:
+        """Give the line up. The other end sees it as ended."""
+        if self.end is not None:
+            self.end.close()
+            self.end = None

@@ -1,0 +1,274 @@
+"""What the code of an assignment binds, changes and imports, found without running it."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import collections
+import collections.abc
+import enum
+import importlib.machinery
+import importlib.util
+import keyword
+import shlex
+import symtable
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Methods called for what they give back; any other that is called on its own is taken to change its object.
+_SHOWS = _words(
+    "agg aggregate all any apply assign astype boxplot copy corr count cumsum describe diff display drop dropna fillna"
+    " groupby head hist index info isna items join keys max mean median merge min nlargest nsmallest nunique pct_change"
+    " pivot pivot_table plot print quantile query rename resample reset_index rolling round sample set_index show"
+    " sort_index sort_values std sum summary tail to_markdown to_string transpose unique value_counts values var"
+)
+_CHANGES = _words("add append appendleft clear discard extend insert pop popitem popleft remove setdefault update")
+_CHANGES_FIRST = _words(
+    "fill_diagonal heapify heappop heappush heappushpop heapreplace insort insort_left insort_right setattr shuffle"
+)
+_PYTHON_MAGICS = ("time", "capture", "prun")
+_MACHINERY = _words(
+    "__class_getitem__ __del__ __dir__ __doc__ __getattribute__ __getnewargs__ __getstate__ __init_subclass__ __new__"
+    " __reduce__ __reduce_ex__ __setstate__ __sizeof__ __subclasshook__"
+)
+_ORDER = ("__lt__", "__le__", "__gt__", "__ge__")
+
+
+class Code:
+    """The code of one cell, IPython's magics understood. Raises ``SyntaxError`` as IPython would."""
+
+    def __init__(self, source: str) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.text = TransformerManager().transform_cell(source)
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            self.tree = compile(self.text, "the cell", "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+            compile(self.text, "the cell", "exec", flags, dont_inherit=True)  # finds a return outside a function
+        self.inner = tuple(self._in_magics())
+
+    def _in_magics(self) -> Iterator[Code]:
+        """The Python under a cell magic such as ``%%time``."""
+        for statement in self.tree.body:
+            match statement:
+                case ast.Expr(
+                    ast.Call(ast.Attribute(attr="run_cell_magic"), [ast.Constant(magic), _, ast.Constant(str(body))])
+                ) if magic in _PYTHON_MAGICS:
+                    yield Code(body)
+
+    def trees(self) -> Iterator[ast.Module]:
+        yield self.tree
+        for code in self.inner:
+            yield from code.trees()
+
+    def bound(self) -> Iterator[str]:
+        """The names that running the cell binds at module level, also from inside functions."""
+        top = symtable.symtable(self.text, "the cell", "exec")
+        for symbol in top.get_symbols():
+            if symbol.is_assigned() or symbol.is_imported():
+                yield symbol.get_name()
+        tables = list(top.get_children())
+        while tables:
+            table = tables.pop(0)
+            tables += table.get_children()
+            for symbol in table.get_symbols():
+                if symbol.is_declared_global() and (symbol.is_assigned() or symbol.is_imported()):
+                    yield symbol.get_name()
+        for magic, line in self._magic_lines():
+            if magic == "capture":
+                yield from (word for word in shlex.split(line) if word.isidentifier() and not keyword.iskeyword(word))
+        for code in self.inner:
+            yield from code.bound()
+
+    def _magic_lines(self) -> Iterator[tuple[str, str]]:
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Call(
+                    ast.Attribute(attr="run_cell_magic"), [ast.Constant(str(magic)), ast.Constant(str(line)), _]
+                ):
+                    yield magic, line
+
+    def imported_names(self) -> set[str]:
+        """The names that imports at any level bind."""
+        return {
+            alias.asname or alias.name.partition(".")[0]
+            for tree in self.trees()
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for alias in node.names
+        }
+
+    def changed(self) -> Iterator[str]:
+        """The names of objects that the cell changes in place: module level names, not those of a function."""
+        for tree in self.trees():
+            yield from _changed(tree, frozenset())
+
+
+@dataclass(frozen=True)
+class Analysis:
+    imports: tuple[str, ...]
+    learner_names: tuple[str, ...]
+    special_methods: tuple[str, ...]
+
+    @classmethod
+    def of(cls, codes: Iterable[tuple[str, Code]]) -> Analysis:
+        """Of all code cells of a notebook, each with its role."""
+        codes = list(codes)
+        given: set[str] = set()
+        for role, code in codes:
+            if role in ("given", "free"):
+                # What a module does to itself, as in random.seed(1), is no answer.
+                given |= set(code.bound()) - code.imported_names()
+        names: dict[str, None] = {}
+        special: set[str] = set()
+        for role, code in codes:
+            if role == "answer":
+                names |= dict.fromkeys(code.bound())
+                names |= dict.fromkeys(name for name in code.changed() if name in given)
+                special |= {name for tree in code.trees() for name in _special_methods(tree)}
+        imports = {module for _, code in codes for tree in code.trees() for module in _imports(tree)}
+        return cls(tuple(sorted(imports)), tuple(names), tuple(sorted(special)))
+
+
+def _changed(node: ast.AST, local: frozenset[str]) -> Iterator[str]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        local |= _locals(node)
+    for found in _changed_by(node):
+        if found not in local:
+            yield found
+    for child in ast.iter_child_nodes(node):
+        yield from _changed(child, local)
+
+
+def _changed_by(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
+            yield from _root(node)
+        case ast.AugAssign(target=ast.Name(name)):
+            yield name
+        case ast.Expr(ast.Call(ast.Attribute(value, method), _, options)) if method not in _SHOWS:
+            yield from _root(value)
+        case ast.Call(ast.Attribute(value, method), _, options) if method in _CHANGES or any(
+            option.arg == "inplace" for option in options
+        ):
+            yield from _root(value)
+        case ast.Call(ast.Attribute(attr=called) | ast.Name(called), [first, *_]) if called in _CHANGES_FIRST:
+            yield from _root(first)
+        case ast.Call(ast.Name("next"), [first, *_]):
+            yield from _root(first)
+
+
+def _root(node: ast.AST) -> Iterator[str]:
+    """The name at the left of ``name.a[0].b``."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Starred)):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
+
+
+def _locals(node: ast.AST) -> frozenset[str]:
+    inside = list(ast.walk(node))
+    names = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names |= {n.arg for n in inside if isinstance(n, ast.arg)}
+    shared = {name for n in inside if isinstance(n, ast.Global) for name in n.names}
+    return frozenset(names - shared)
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level and node.module != "__future__":
+            modules = [f"{node.module}.{a.name}" for a in node.names if _is_module(f"{node.module}.{a.name}")]
+            yield from modules
+            if len(modules) < len(node.names):
+                yield node.module
+
+
+def _is_module(name: str) -> bool:
+    """Whether ``name`` is an installed module, found without importing the packages around it."""
+    first, *rest = name.split(".")
+    try:
+        spec = importlib.util.find_spec(first)
+        path = first
+        for part in rest:
+            if spec is None or spec.submodule_search_locations is None:
+                return False
+            path += "." + part
+            spec = importlib.machinery.PathFinder.find_spec(path, list(spec.submodule_search_locations))
+    except (ImportError, ValueError, AttributeError):
+        return False
+    return spec is not None
+
+
+def _special_methods(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from _own_special_methods(node)
+            for base in node.bases:
+                yield from _inherited(_last_name(base))
+            for decorator in node.decorator_list:
+                name = _last_name(decorator)
+                if name == "dataclass":
+                    yield from _of_dataclass(decorator)
+                elif name == "total_ordering":
+                    yield from _ORDER
+        elif isinstance(node, ast.Call) and _last_name(node) in ("namedtuple", "NamedTuple", "Enum", "make_dataclass"):
+            name = _last_name(node)
+            yield from _of_dataclass(node) if name == "make_dataclass" else _inherited(name)
+
+
+def _own_special_methods(node: ast.ClassDef) -> Iterator[str]:
+    for inside in ast.walk(node):
+        name = ""
+        if isinstance(inside, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            name = inside.name
+        elif isinstance(inside, ast.Name) and isinstance(inside.ctx, ast.Store):
+            name = inside.id
+        if name.startswith("__") and name.endswith("__") and len(name) > 4:
+            yield name
+
+
+def _last_name(node: ast.AST) -> str:
+    """``dataclass`` for ``@dataclasses.dataclass(order=True)``; the class for ``class A(list[int])``."""
+    while isinstance(node, (ast.Call, ast.Subscript)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _of_dataclass(decorator: ast.AST) -> Iterator[str]:
+    options = {}
+    if isinstance(decorator, ast.Call):
+        options = {k.arg: k.value.value for k in decorator.keywords if isinstance(k.value, ast.Constant)}
+    for option, name in (("init", "__init__"), ("repr", "__repr__"), ("eq", "__eq__")):
+        if options.get(option, True):
+            yield name
+    if options.get("order"):
+        yield from _ORDER
+    if options.get("unsafe_hash") or (options.get("frozen") and options.get("eq", True)):
+        yield "__hash__"
+    if options.get("frozen"):
+        yield from ("__setattr__", "__delattr__")
+
+
+def _inherited(name: str) -> Iterator[str]:
+    """The special methods that a class has from a base of the standard library that is called ``name``."""
+    if name in ("NamedTuple", "namedtuple"):
+        name = "tuple"
+    for module in (builtins, collections, collections.abc, enum):
+        base = getattr(module, name, None)
+        if not isinstance(base, type) or base is object:
+            continue
+        for each in base.__mro__[:-1]:
+            for method, value in vars(each).items():
+                if method.startswith("__") and method.endswith("__") and callable(value) and method not in _MACHINERY:
+                    yield method
+        if isinstance(base, enum.EnumMeta):
+            yield from ("__iter__", "__len__", "__getitem__", "__contains__", "__call__")

@@ -1,0 +1,77 @@
+"""What a test cannot ask across the boundary between judge and learner, and how the same is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """``pattern`` finds it in a test; ``asks`` one that cannot be judged, ``instead`` one that can."""
+
+    pattern: str
+    what: str
+    reason: str
+    rewrite: str
+    asks: str
+    instead: str
+
+
+REWRITES = (
+    Rewrite(
+        r"\bplt\.(gcf|gca|figure\()",
+        "looks at the current figure",
+        "the figure stays in the learner's process",
+        "have the answer return its Axes",
+        "chart()\nassert len(plt.gca().lines) == 1",
+        "assert len(chart().lines) == 1",
+    ),
+    Rewrite(
+        r"\b(globals|locals|vars|dir|exec|eval)\(",
+        "looks a name up while it runs",
+        "the learner's names are not among those of the test",
+        "name what is tested in the test, as in `total == 3`",
+        "assert globals()['to' + 'tal'] == 3",
+        "assert total == 3",
+    ),
+    Rewrite(
+        r"\bpatch(\.object)?\(",
+        "patches a function that the answer calls",
+        "what a test patches changes in the judge's process alone; only `input` and printing reach across",
+        "have the function take what is to be replaced as an argument",
+        "with patch('__main__.price', lambda: 5):\n    assert bill(2) == 10",
+        "assert bill(2, price=lambda: 5) == 10",
+    ),
+    Rewrite(
+        r"\b(In|Out|_ih|_oh)\[",
+        "looks at what the learner ran or saw",
+        "what the learner ran and saw is not here",
+        "test a name that the answer binds",
+        "assert Out[max(Out)] == 3",
+        "assert total == 3",
+    ),
+    Rewrite(
+        r"\bglobal\b|\bsetattr\(",
+        "sets a global name that the answer reads",
+        "a name that the test binds stays in the judge's process",
+        "pass what the function needs as an argument",
+        "def dearer():\n    global rate\n    rate = 0.5\ndearer()\nassert tax(10) == 5",
+        "assert tax(10, rate=0.5) == 5",
+    ),
+    Rewrite(
+        r"\bpickle\b|\bcopy\.(deep)?copy\(",
+        "copies or pickles an object of the learner's class",
+        "an object of the learner stays where it is",
+        "compare its attributes",
+        "import copy\nassert copy.deepcopy(Stop('pier')).place == 'pier'",
+        "assert Stop('pier').place == 'pier'",
+    ),
+    Rewrite(
+        r"==",
+        "compares objects of a class for which the answer defines no `==`",
+        "objects that are no data are equal here only if they are the same",
+        "compare attributes, or `str(x)` where the answer defines it",
+        "assert route() == [Stop('pier')]",
+        "assert [stop.place for stop in route()] == ['pier']",
+    ),
+)

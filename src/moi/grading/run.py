@@ -1,0 +1,318 @@
+"""Runs submissions of one notebook: keeps two warmed parents, and lets each submission have a fork of both.
+
+A :class:`Bench` belongs to one worker process and runs one submission at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import moi.data
+from moi.grading.assignment import Notebook
+from moi.grading.codec import CannotCross
+from moi.grading.line import Failed, Gone, Line
+from moi.grading.reference import Code
+from moi.grading.sandbox import HOME, TEMPORARY, Limits, NoIsolation, why_not
+from moi.grading.stage import Staged, StagedCell
+from moi.grading.watch import end, watched
+from moi.grading.zygote import LARGEST
+
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the same work gives the same result
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "NBGRADER_EXECUTION": "autograde",
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+}
+_SLOWEST = 60  # seconds in which a warmed parent forks, or ends what it has forked
+_FONTS = "/cache/matplotlib"  # what matplotlib has found out about the machine's fonts takes seconds to make
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one notebook of a submission."""
+
+    outputs: tuple[tuple[dict[str, Any], ...], ...]  # for each staged cell, harmless to look at
+    notes: tuple[str, ...]  # what a person should know
+    seconds: dict[str, float]
+    changed: tuple[int, ...] = ()  # test cells in which a function changed what it was given
+    seen: Mapping[int, Any] = field(default_factory=dict)  # by test cell: which uses of objects it made, what it told
+
+
+class Bench:
+    """Everything that is made once for a notebook, and used for each submission of it.
+
+    ``timeout`` is in seconds a cell. Without ``isolate`` the learner's code runs with all rights of this process.
+    Raises :class:`~moi.grading.sandbox.NoIsolation` where it cannot be shut in.
+    """
+
+    def __init__(
+        self,
+        notebook: Notebook,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        timeout: float = 30,
+        isolate: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
+        if isolate and (reason := why_not()):
+            raise NoIsolation(f"Learners' code cannot be isolated here: {reason}.")
+        self.notebook = notebook
+        self.files = dict(files or {})
+        self.timeout = timeout
+        self.isolate = isolate
+        self.limits = limits or Limits()
+        self.steps = steps_of(notebook)
+        self.shared = sorted(_classes_of(notebook))
+        self._parents = contextlib.ExitStack()
+        self._folders: list[str] = []
+        self.seen: Mapping[int, Any] | None = None
+        try:
+            self._start()
+            # The author's own answers show in which tests a function is meant to change what it is given.
+            self.may_change: tuple[int, ...] = tuple(range(len(self.steps)))
+            self.reference = self.run(as_written(notebook))
+            self.may_change = self.reference.changed
+            self.seen = self.reference.seen
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, staged: Staged, files: Mapping[str, bytes] | None = None) -> Run:
+        """Run one submission. Whatever its code does, this returns; it raises only if the machine itself fails."""
+        from moi.grading.clean import clean_outputs
+
+        started = time.perf_counter()
+        if any(process.poll() is not None for process in self._processes):  # ended by something else
+            self._restart()
+        try:
+            made = self._judged(staged, files or {})
+        except (Gone, Failed, CannotCross, OSError, ValueError) as failure:
+            # Something that no defence has caught. The parents may be damaged: they are made anew.
+            detail = failure.form if isinstance(failure, Failed) else failure
+            self._restart()
+            note = f"this could not be graded; look at it by hand ({detail})"
+            made = {"outputs": [_not_judged(self.notebook, cell) for cell in staged.cells], "notes": [note],
+                    "seconds": {}, "changed": [], "seen": {}}  # fmt: skip
+        cleaning = time.perf_counter()
+        judged = [c.cell is not None and self.notebook.cells[c.cell].role == "test" for c in staged.cells]
+        outputs = tuple(clean_outputs(o, ours=ours) for o, ours in zip(made["outputs"], judged, strict=True))
+        seconds = dict(made["seconds"])
+        seconds["cleaning"] = time.perf_counter() - cleaning
+        seconds["all"] = time.perf_counter() - started
+        return Run(outputs, tuple(made["notes"]), seconds, tuple(made["changed"]), made["seen"])
+
+    def _judged(self, staged: Staged, files: Mapping[str, bytes]) -> Any:
+        ours, theirs = socket.socketpair()
+        line = Line(ours)
+        line.deadline = time.monotonic() + 60 + 10 * self.timeout + len(staged.cells) * self.timeout
+        fork = {"limits": asdict(self.limits)}
+        try:
+            with theirs:
+                request = {"do": "fork", "as": "judge", "folder": self._folder(), **fork}
+                request["limits"] = asdict(replace(self.limits, memory=8192, address_space=16384, open_files=4096))
+                descriptors = [theirs.fileno(), self._learners.fileno()]
+                socket.send_fds(self._judges, [json.dumps(request).encode()], descriptors)
+                _reply(self._judges)
+            work = {
+                "steps": self.steps,
+                "staged": [[cell.kind, cell.source, cell.cell] for cell in staged.cells],
+                "files": self.files,
+                "their_files": {name: data for name, data in files.items() if name not in self.files},
+                "shared": self.shared,
+                "special": list(self.notebook.special_methods),
+                "timeout": float(self.timeout),
+                "environment": {"NBGRADER_EXECUTION": "autograde"},
+                "may_change": list(self.may_change),
+                "seen": self.seen,
+                "fork": {"as": "learner", "folder": self._folder(), **fork},
+            }
+            with watched(self._processes[1].pid, self.limits.memory) as notes:
+                made: Any = line.ask("judge", work)
+            made["notes"] += dict.fromkeys(notes)
+            return made
+        finally:
+            line.close()
+            for parent, process in zip((self._judges, self._learners), self._processes, strict=True):
+                try:
+                    parent.send(b'{"do": "end"}')
+                    _reply(parent)
+                except OSError:  # a new one is made for the next run
+                    end(process.pid)
+                    process.kill()
+                    process.wait()
+            while self._folders:
+                shutil.rmtree(self._folders.pop(), ignore_errors=True)
+
+    def _folder(self) -> str | None:
+        if self.isolate:
+            return None
+        self._folders.append(tempfile.mkdtemp())
+        return self._folders[-1]
+
+    def _start(self) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._judges: Any = self._parent()
+        self._learners: Any = self._parent()
+        for parent in (self._judges, self._learners):
+            answer = json.loads(parent.recv(LARGEST) or '{"refused": "the warmed parent did not start"}')
+            if "refused" in answer:
+                raise NoIsolation(answer["refused"])
+
+    def _parent(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        root = tempfile.mkdtemp()
+        self._parents.callback(shutil.rmtree, root, ignore_errors=True)
+        home, temporary = (HOME, TEMPORARY) if self.isolate else (root, root)
+        environment = _ENVIRONMENT | {"HOME": home, "TMPDIR": temporary, "PATH": os.defpath}
+        for name in ("PYTHONPATH", "LD_LIBRARY_PATH"):  # an empty entry would mean the working folder
+            paths = [os.path.abspath(path) for path in os.environ.get(name, "").split(os.pathsep) if path]
+            environment |= {name: os.pathsep.join(paths)} if paths else {}
+        copied = {}
+        if fonts := _font_cache(self.notebook.imports):
+            environment["MPLCONFIGDIR"] = _FONTS if self.isolate else fonts
+            copied[_FONTS] = fonts
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-m", "moi.grading.zygote", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, cwd="/",
+            )  # fmt: skip
+        order = {"isolate": self.isolate, "root": root, "visible": [str(moi.data.folder())], "copied": copied,
+                 "private": [os.getcwd(), str(Path.home())], "imports": self.notebook.imports}  # fmt: skip
+        self._processes.append(process)
+        ours.send(json.dumps(order).encode())
+        self._parents.callback(_stopped, process, ours)
+        return ours
+
+    def _restart(self) -> None:
+        self.close()
+        self._start()
+
+    def close(self) -> None:
+        """End both parents."""
+        self._parents.close()
+        self._parents = contextlib.ExitStack()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def as_written(notebook: Notebook) -> Staged:
+    """The reference solution, as if it had been handed in."""
+    return Staged(tuple(StagedCell(c.kind, c.source, place) for place, c in enumerate(notebook.cells)), (), True)
+
+
+def as_released(notebook: Notebook) -> Staged:
+    """The release, as if it had been handed in untouched."""
+    return Staged(tuple(StagedCell(c.kind, c.release, place) for place, c in enumerate(notebook.cells)), (), True)
+
+
+def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
+    """What the judge has to do at each cell of the author.
+
+    A given cell that uses what the learner writes can run only over there: what it binds is then the learner's too.
+    """
+    learners: set[str] = set()
+    steps = []
+    for cell in notebook.cells:
+        step = {"role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points,
+                "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release, "wanted": []}  # fmt: skip
+        if cell.kind == "code":
+            code = Code(cell.source) if cell.role != "free" else _code(cell.source)
+            bound = set(code.bound()) if code else set()
+            if cell.role == "answer":
+                learners |= {name for name in notebook.learner_names if name in bound or name in _changed(code)}
+            elif cell.role == "test":
+                step |= {"trusted": True, "wanted": sorted(learners), "release": cell.release, "public": _public(cell.release, learners)}
+                learners -= bound
+            elif learners.isdisjoint(re.findall(r"\w+", cell.source)):
+                step["trusted"] = True
+                learners -= bound
+            else:
+                learners |= bound
+        steps.append(step)
+    return steps
+
+
+def _code(source: str) -> Code | None:
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError):
+        return Code(source)
+    return None
+
+
+def _changed(code: Code | None) -> set[str]:
+    return set(code.changed()) if code else set()
+
+
+def _public(release: str, learners: set[str]) -> str:
+    """What a learner's later cells may rely on of a test cell that they can see: its imports and definitions."""
+    import ast
+
+    code = _code(release)
+    if code is None:
+        return ""
+    kept = []
+    for statement in code.tree.body:
+        simple = isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
+        if isinstance(statement, ast.Assign):
+            used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+            simple = learners.isdisjoint(used)
+        if simple:
+            kept.append(ast.unparse(statement))
+    return "\n".join(kept)
+
+
+def _classes_of(notebook: Notebook) -> set[str]:
+    import ast
+
+    codes = [_code(cell.source) for cell in notebook.cells if cell.kind == "code" and cell.role in ("given", "free")]
+    return {node.name for code in codes if code for node in code.tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _not_judged(notebook: Notebook, cell: StagedCell) -> list[Any]:
+    if cell.cell is None or notebook.cells[cell.cell].role != "test":
+        return []
+    words = "this could not be graded; a person will look at it"
+    return [{"output_type": "error", "ename": "NotGraded", "evalue": words, "traceback": [words]}]
+
+
+def _font_cache(imports: tuple[str, ...]) -> str | None:
+    if not any(name.partition(".")[0] in ("matplotlib", "seaborn", "pandas") for name in imports):
+        return None
+    import matplotlib
+    import matplotlib.font_manager
+
+    return str(Path(matplotlib.get_cachedir()))
+
+
+def _reply(parent: socket.socket) -> None:
+    """Wait for a warmed parent to have done what it was told."""
+    if not select.select([parent], [], [], _SLOWEST)[0] or not parent.recv(LARGEST):
+        raise OSError("a warmed parent does not answer")
+
+
+def _stopped(process: subprocess.Popen[bytes], line: socket.socket) -> None:
+    line.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        end(process.pid)
+        process.kill()
+        process.wait()

@@ -1,0 +1,96 @@
+"""What a learner is told of a test cell: never what only the hidden tests, or the code that they have called, can know.
+
+A learner's function that has seen the case of a hidden test can say it in its own words: as the value in a message,
+as an error, or in a later test through memory that it shares. So the words of a learner's code, from the first hidden
+test on, are taken from a second run of the visible tests, in processes that have seen no hidden one.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import re
+import traceback
+from typing import Any
+
+from moi.grading import checks
+from moi.grading.line import Gone
+from moi.grading.remote import CannotJudge
+
+_ALSO_HIDDEN = "a hidden test does not hold"
+_NOT_AGAIN = "this test does not hold"
+_IDEA = re.compile(r"✗ .* \([\d.]+\): ")
+
+
+def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[str, Any]:
+    """The error of a test cell: what a learner may read of it, and everything, for the instructor.
+
+    ``revealed``: the learner's code has seen hidden cases, so that what it says is not told.
+    """
+    frames = [f for f in traceback.extract_tb(failure.__traceback__) if "ipython-input" in f.filename]
+    hidden = bool(frames) and checks.is_hidden(frames[-1].lineno)
+    theirs = getattr(failure, "learners_line", None)
+    words = checks.text_of(failure)
+    if hasattr(failure, "learners_trace"):
+        if hidden or revealed:
+            told = "your code stopped with this error"
+        else:
+            told = words + (f", at {theirs!r}" if theirs else "")
+    elif isinstance(failure, (CannotJudge, Gone)) or not (hidden or revealed) or words in _texts(step["source"]):
+        told = words
+    else:
+        told = _ALSO_HIDDEN if hidden else _NOT_AGAIN
+    full = "".join(traceback.format_exception(failure))
+    if trace := getattr(failure, "learners_trace", ""):
+        full += f"\nIn the learner's process:\n{trace}"
+    name = next(kind.__name__ for kind in type(failure).__mro__ if "remote" not in vars(kind) or not revealed)
+    return {"output_type": "error", "ename": name, "evalue": told, "traceback": full.splitlines()[-200:]}
+
+
+def _texts(source: str) -> set[str]:
+    """The texts that stand in a test's source as they are: they hold nothing of the learner's."""
+    with contextlib.suppress(SyntaxError):
+        return {str(node.value) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
+    return set()
+
+
+def for_learners(outputs: list[Any]) -> list[Any]:
+    """Those of a test cell's outputs that a learner sees. A number as its result is the score."""
+    return [o for o in outputs if not (o.get("metadata") or {}).get("moi") and not _is_score(o)]
+
+
+def mark(outputs: list[Any]) -> str:
+    """The same for two runs in which a learner is told the same."""
+    told = [[o.get(key) for key in ("output_type", "text", "ename", "evalue", "data")] for o in for_learners(outputs)]
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def merged(outputs: list[Any], visible: list[Any] | None) -> list[Any]:
+    """``outputs`` of all tests, but what a learner is told as it is in the outputs of the ``visible`` ones."""
+    visible = visible or []
+    errors = [output for output in visible if output["output_type"] == "error"]
+    result = [o for o in visible if o in for_learners(visible) and o not in errors and not o.get("ideas")]
+    for output in outputs:
+        if output["output_type"] == "error" and errors:
+            result.append(output | {"ename": errors[0]["ename"], "evalue": errors[0]["evalue"]})
+        elif output.get("ideas"):
+            result.append(output | {"text": _ideas(output["text"], [o["text"] for o in visible if o.get("ideas")])})
+        elif output["output_type"] == "error" or output not in for_learners(outputs):
+            result.append(output)
+    return result
+
+
+def _ideas(text: str, visible: list[str]) -> str:
+    """The lines of ``text``, each failed idea in the words of the visible tests if it fails in them as well."""
+    known = {found[0]: line for line in "\n".join(visible).splitlines() if (found := _IDEA.match(line))}
+    lines = text.splitlines()
+    return "\n".join(known.get(found[0], line) if (found := _IDEA.match(line)) else line for line in lines) + "\n"
+
+
+def _is_score(output: dict[str, Any]) -> bool:
+    if output["output_type"] != "execute_result":
+        return False
+    with contextlib.suppress(ValueError):
+        return float(output["data"].get("text/plain", "")) is not None
+    return False

@@ -1,0 +1,79 @@
+"""Every ordinary kind of test that instructors write works across the boundary, and tells right from wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from classroom import course, handed_in, scores
+
+from moi.grading.assignment import Assignment
+from moi.grading.run import Bench
+
+KINDS = tomllib.loads((Path(__file__).parent / "kinds.toml").read_text())
+GIVEN = KINDS.pop("given")["reference"]
+
+
+def cells() -> Iterator[tuple[str, str]]:
+    yield "given", GIVEN
+    for kind in KINDS.values():
+        yield "answer", f"### BEGIN SOLUTION\n{kind['reference']}### END SOLUTION"
+        if "given" in kind:
+            yield "given", kind["given"]
+        yield "test 1", kind["test"]
+
+
+def answers(which: str) -> dict[int, str]:
+    found, place = {}, 1
+    for kind in KINDS.values():
+        found[place] = kind[which]
+        place += 3 if "given" in kind else 2
+    return found
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assignment, Bench]]:
+    assignment = course(tmp_path_factory.mktemp("course"), *cells(), files={"own.csv": "month,units\n1,3\n2,5\n"})
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        yield assignment, bench
+
+
+@pytest.fixture(scope="module")
+def right(opened: tuple[Assignment, Bench]) -> dict[str, tuple[float, str]]:
+    return _by_kind(opened, "reference")
+
+
+@pytest.fixture(scope="module")
+def wrong(opened: tuple[Assignment, Bench]) -> dict[str, tuple[float, str]]:
+    return _by_kind(opened, "wrong")
+
+
+def _by_kind(opened: tuple[Assignment, Bench], which: str) -> dict[str, tuple[float, str]]:
+    assignment, bench = opened
+    staged = handed_in(assignment, answers(which))
+    run = bench.run(staged)
+    found = list(scores(assignment, staged, run).values())
+    errors = [
+        "\n".join(line for output in outputs if output["output_type"] == "error" for line in output["traceback"][-12:])
+        for cell, outputs in zip(staged.cells, run.outputs, strict=True)
+        if cell.cell is not None and assignment.notebooks[0].cells[cell.cell].role == "test"
+    ]
+    return dict(zip(KINDS, zip(found, errors, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_right_earns(kind: str, right: dict[str, tuple[float, str]]) -> None:
+    score, error = right[kind]
+    assert score == 1, error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wrong_does_not(kind: str, wrong: dict[str, tuple[float, str]]) -> None:
+    assert wrong[kind][0] == 0
+
+
+def test_notes_are_few(opened: tuple[Assignment, Bench], tmp_path: Path) -> None:
+    assignment, bench = opened
+    assert bench.run(handed_in(assignment, answers("reference"))).notes == ()

@@ -1,0 +1,59 @@
+"""The gate for authors names what cannot be judged, and says how the same is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from classroom import course
+
+from moi.grading.gate import findings
+
+GIVEN = "import matplotlib.pyplot as plt\nfrom unittest.mock import patch"
+ANSWER = """
+### BEGIN SOLUTION
+class Stop:
+    def __init__(self, place):
+        self.place = place
+
+def chart():
+    plt.plot([1, 2])
+
+def price():
+    return 2
+
+def bill(n):
+    return n * price()
+
+total = 3
+### END SOLUTION
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ("chart()\nassert len(plt.gca().lines) == 1", "have the answer return its Axes"),
+        ("with patch('__main__.price', lambda: 5):\n    assert bill(2) == 10", "replaced as an argument"),
+        ("price = lambda: 5\nassert bill(2) == 10", "earns 0 of 2 points"),
+        ("import copy\nassert copy.deepcopy(Stop('pier')).place == 'pier'", "compare its attributes"),
+        ("assert Stop('pier') == Stop('pier')", "compare attributes"),
+        ("assert total == 4, 'three and one'", "AssertionError: three and one (line 1 of the cell)"),
+        ("assert missing == 4", "NameError: name 'missing' is not defined"),
+        ("import time\ntime.sleep(60)", "took more than"),
+        ("total", "the untouched release earns 2 of 2 points here"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(test: str, says: str, tmp_path: Path) -> None:
+    if says.startswith("the untouched"):
+        test = "pass"
+    assignment = course(tmp_path, ("given", GIVEN), ("answer", ANSWER), ("test 2", test))
+    found = [str(finding) for finding in findings(assignment, timeout=2)]
+    assert len(found) == 1
+    assert found[0].startswith("week, test2: ")
+    assert says in found[0]
+
+
+def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path) -> None:
+    cells = ("answer", ANSWER), ("test 2", "assert total == 3"), ("test 1", "assert Stop('pier').place == 'pier'")
+    assert list(findings(course(tmp_path, ("given", GIVEN), *cells))) == []
