@@ -189,10 +189,13 @@ def test_pages_run_again_when_a_model_or_a_data_set_changes_and_only_then(tmp_pa
         (package / file).write_text("1")
     data.mkdir()
     (data / "sales.csv").write_text("1")
+    (tmp_path / "tests" / "grading").mkdir(parents=True)
+    (tmp_path / "tests" / "grading" / "kinds.toml").write_text("1")
     at_first = fingerprint(package, data)
     (package / "book/quiz.py").write_text("2")
     assert fingerprint(package, data) == at_first
-    for changed in (package / "models/variety.py", data / "sales.csv", package / "book.mplstyle"):
+    shown = tmp_path / "tests" / "grading" / "kinds.toml"
+    for changed in (package / "models/variety.py", data / "sales.csv", package / "book.mplstyle", shown):
         changed.write_text("2")
         assert fingerprint(package, data) != at_first
         changed.write_text("1")

@@ -1,5 +1,6 @@
-"""nbgrader's formgrader in JupyterLab, as the instructor page describes it: one answer in words is marked by hand."""
+"""nbgrader's formgrader in JupyterLab shows what `moi grade` has graded, and one answer in words is marked by hand."""
 
+import csv
 import json
 import os
 import re
@@ -10,27 +11,52 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nbformat
 import pytest
 from playwright.sync_api import expect
 
 from moi.grading.demo_class import make
-from moi.grading.exercises import ROOT, course_api, done
+from moi.grading.exercises import ROOT, course_api
 
 NAME = "tactical-forecasting"
 STUDENTS = ("madeup-01", "madeup-02")
 PAGE = (ROOT / "book" / "teach" / "grading.md").read_text("utf-8")
 
 
+def typed(folder, *command):
+    """Run a program of the course's environment in ``folder``; return what it printed."""
+    programs = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": os.pathsep.join([str(programs), os.environ["PATH"]])}
+    ended = subprocess.run(
+        [programs / command[0], *command[1:]], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """nbgrader's API in a demonstration class of two students, whose work the tests have graded."""
+    """nbgrader's API in a demonstration class of two students, whose work `moi grade` has graded."""
     folder = tmp_path_factory.mktemp("formgrader").resolve() / "demo-class"
     make(folder, NAME, len(STUDENTS), ROOT / "tests" / "exercises" / "tactical_forecasting")
-    api = course_api(folder)
-    done(api.generate_assignment(NAME))
-    for student in STUDENTS:
-        done(api.autograde(NAME, student))
-    return api
+    add_script(folder / "submitted" / STUDENTS[0] / NAME / f"{NAME}.ipynb")
+    typed(folder, "moi", "grade", NAME, "--workers", "2")
+    return course_api(folder)
+
+
+def add_script(file):
+    """Have the answer in words, and what a cell shows, try to change the page on which they are read."""
+    notebook = nbformat.read(file, as_version=4)
+    for cell in notebook.cells:
+        if cell.id == "judgement":
+            cell.source += (
+                "\n\n<img src=x onerror=\"document.title = 'changed'\"><script>document.title = 'changed'</script>"
+            )
+        if cell.id == "july":
+            cell.source += (
+                "\nfrom IPython.display import HTML\nHTML('<script>document.title = \"changed\"</script>Shown.')"
+            )
+    nbformat.write(notebook, file)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +111,9 @@ def test_answer_in_words_is_marked_in_the_formgrader(graded, lab_address, page):
     expect(rows.filter(has_text="0 / 3")).to_have_count(len(STUDENTS))
     rows.get_by_role("link", name="Submission #1").click()
     expect(formgrader.get_by_text("How this is marked.")).to_be_visible()
+    # What the tests gave stands at each of their cells.
+    given = formgrader.locator(".nbgrader_cell", has_text="check_july()").first.locator("input.score")
+    expect(given).to_have_attribute("placeholder", re.compile(r"^[01](\.0)?$"))
     answer = formgrader.locator(".nbgrader_cell", has_text="Student's answer").last
     answer.locator("input.score").fill("2.5")
     answer.locator("input.score").press("Tab")
@@ -92,9 +121,11 @@ def test_answer_in_words_is_marked_in_the_formgrader(graded, lab_address, page):
     answer.locator("textarea").fill("Both sides are weighed.")
     answer.locator("textarea").press("Tab")
     expect(answer.locator(".comment-saved")).to_be_visible()
+    assert formgrader.locator("title").inner_text() not in ("", "changed")
     formgrader.get_by_role("link", name="Next").first.click()
     trail = formgrader.locator(".breadcrumb")
     expect(trail).to_contain_text("Submission #2")
+    assert formgrader.locator("title").inner_text() not in ("", "changed")
     trail.get_by_role("link", name=NAME).last.click()
     expect(rows.filter(has_text="2.5 / 3")).to_have_count(1)
 
@@ -105,3 +136,19 @@ def test_answer_in_words_is_marked_in_the_formgrader(graded, lab_address, page):
         (said,) = [comment for comment in mark.notebook.comments if comment.name == "judgement"]
         assert (mark.manual_score, mark.needs_manual_grade) == (2.5, False)
         assert said.manual_comment == "Both sides are weighed."
+
+    marked = STUDENTS[notebooks.index(mark.notebook)]
+    folder = Path(graded.coursedir.root)
+    assert typed(folder, "moi", "grade", NAME).startswith(f"{NAME}: 0 graded, 2 skipped as done")
+    typed(folder, "moi", "grade", NAME, "--force")
+    typed(folder, "nbgrader", "generate_feedback", NAME)
+    typed(folder, "nbgrader", "export")
+    feedback = (folder / "feedback" / marked / NAME / f"{NAME}.html").read_text("utf-8")
+    assert "Both sides are weighed." in feedback and "2.5 of 3 points" in feedback
+    with Gradebook(graded.coursedir.db_url, graded.coursedir.course_id) as gradebook:
+        submission = gradebook.find_submission(NAME, marked)
+        (mark,) = (grade for grade in submission.notebooks[0].grades if grade.name == "judgement")
+        assert (mark.manual_score, mark.score) == (2.5, 2.5)
+        with open(folder / "grades.csv", encoding="utf-8", newline="") as table:
+            (line,) = (line for line in csv.DictReader(table) if line["student_id"] == marked)
+        assert float(line["score"]) == submission.score

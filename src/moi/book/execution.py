@@ -12,15 +12,17 @@ from sphinx.config import Config
 
 _PACKAGE = Path(__file__).parents[1]
 _REPOSITORY = _PACKAGE.parents[1]
-# What no cell of a page computes with: a change there need not run the pages again.
+# What no cell of a page computes with, but for what it shows: a change there need not run the pages again.
 _NOT_COMPUTED_WITH = ("book", "grading")
+_SHOWN = ("src/moi/grading/rewrites.py", "tests/grading/kinds.toml")
 
 
 def fingerprint(package: Path = _PACKAGE, data: Path = _REPOSITORY / "data") -> str:
-    """A short hash of the package's sources, the data and the assignments: what the cells of a page compute with."""
+    """A short hash of what the cells of a page compute with: the package's sources, the data, the assignments, …"""
     sources = [p for p in package.rglob("*.py") if p.relative_to(package).parts[0] not in _NOT_COMPUTED_WITH]
     assignments = data.parent.glob("solutions/*/*.ipynb")
-    files = [*sources, *package.glob("*.mplstyle"), *data.glob("*.csv"), *assignments]
+    shown = [file for name in _SHOWN for file in data.parent.glob(name)]
+    files = [*sources, *package.glob("*.mplstyle"), *data.glob("*.csv"), *assignments, *shown]
     digest = hashlib.sha256()
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")

@@ -8,16 +8,21 @@ import hashlib
 import json
 import math
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import nbformat
-from traitlets.config import Config, JSONFileConfigLoader, PyFileConfigLoader
+# nbformat checks notebooks by jsonschema, which would import this for addresses, of which a notebook has none. It
+# builds a grammar as it is imported, and that takes longer than to grade a submission.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
-from moi.grading.reference import Analysis, Code
+import nbformat  # noqa: E402
+from traitlets.config import Config, JSONFileConfigLoader, PyFileConfigLoader  # noqa: E402
+
+from moi.grading.reference import Analysis, Code  # noqa: E402
 
 Role = Literal["given", "free", "answer", "test"]
 Kind = Literal["code", "markdown", "raw"]

@@ -50,6 +50,7 @@ class Run:
     notes: tuple[str, ...]  # what a person should know
     seconds: dict[str, float]
     changed: tuple[int, ...] = ()  # test cells in which a function changed what it was given
+    failed: str = ""  # why it could not be graded at all, if it could not
     seen: Mapping[int, Any] = field(default_factory=dict)  # by test cell: which uses of objects it made, what it told
 
 
@@ -96,7 +97,7 @@ class Bench:
         """Run one submission. Whatever its code does, this returns; it raises only if the machine itself fails."""
         from moi.grading.clean import clean_outputs
 
-        started = time.perf_counter()
+        started, failed = time.perf_counter(), ""
         if any(process.poll() is not None for process in self._processes):  # ended by something else
             self._restart()
         try:
@@ -105,8 +106,8 @@ class Bench:
             # Something that no defence has caught. The parents may be damaged: they are made anew.
             detail = failure.form if isinstance(failure, Failed) else failure
             self._restart()
-            note = f"this could not be graded; look at it by hand ({detail})"
-            made = {"outputs": [_not_judged(self.notebook, cell) for cell in staged.cells], "notes": [note],
+            failed = f"this could not be graded; look at it by hand ({detail})"
+            made = {"outputs": [_not_judged(self.notebook, cell) for cell in staged.cells], "notes": [failed],
                     "seconds": {}, "changed": [], "seen": {}}  # fmt: skip
         cleaning = time.perf_counter()
         judged = [c.cell is not None and self.notebook.cells[c.cell].role == "test" for c in staged.cells]
@@ -114,7 +115,7 @@ class Bench:
         seconds = dict(made["seconds"])
         seconds["cleaning"] = time.perf_counter() - cleaning
         seconds["all"] = time.perf_counter() - started
-        return Run(outputs, tuple(made["notes"]), seconds, tuple(made["changed"]), made["seen"])
+        return Run(outputs, tuple(made["notes"]), seconds, tuple(made["changed"]), failed, made["seen"])
 
     def _judged(self, staged: Staged, files: Mapping[str, bytes]) -> Any:
         ours, theirs = socket.socketpair()
@@ -233,14 +234,16 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     steps = []
     for cell in notebook.cells:
         step = {"role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points,
-                "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release, "wanted": []}  # fmt: skip
+                "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
+                "wanted": [], "calls": []}  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
             bound = set(code.bound()) if code else set()
             if cell.role == "answer":
                 learners |= {name for name in notebook.learner_names if name in bound or name in _changed(code)}
             elif cell.role == "test":
-                step |= {"trusted": True, "wanted": sorted(learners), "release": cell.release, "public": _public(cell.release, learners)}
+                step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & _called(code)),
+                         "release": cell.release, "public": _public(cell.release, learners)}  # fmt: skip
                 learners -= bound
             elif learners.isdisjoint(re.findall(r"\w+", cell.source)):
                 step["trusted"] = True
@@ -259,6 +262,14 @@ def _code(source: str) -> Code | None:
 
 def _changed(code: Code | None) -> set[str]:
     return set(code.changed()) if code else set()
+
+
+def _called(code: Code | None) -> set[str]:
+    """The names that a cell calls."""
+    import ast
+
+    nodes = [node for tree in (code.trees() if code else ()) for node in ast.walk(tree)]
+    return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
 
 
 def _public(release: str, learners: set[str]) -> str:

@@ -100,8 +100,8 @@ def enter(root: str, visible: Iterable[str], copied: Mapping[str, str], private:
         os.chdir("/")
     except OSError as failure:
         raise NoIsolation(
-            f"Learners' code cannot be isolated here: the system refuses it ({failure}). Run the grader as root, or allow "
-            "unprivileged user namespaces (on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0; "
+            f"Learners' code cannot be isolated here: the system refuses it ({failure}). Run the grader as root, or "
+            "allow unprivileged user namespaces (on Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0; "
             "in a container: the seccomp and AppArmor profiles must allow unshare and mount)."
         ) from None
 

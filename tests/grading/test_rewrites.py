@@ -1,0 +1,72 @@
+"""What instructors are told to write otherwise cannot be judged as it was, and can as they are told to write it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from classroom import course
+
+from moi.grading.gate import findings
+from moi.grading.rewrites import REWRITES, Rewrite
+
+GIVEN = "import matplotlib.pyplot as plt\nfrom unittest.mock import patch"
+ANSWER = """
+### BEGIN SOLUTION
+class Stop:
+    def __init__(self, place):
+        self.place = place
+
+def route():
+    return [Stop('pier')]
+
+def chart():
+    fig, ax = plt.subplots()
+    ax.plot([1, 2])
+    return ax
+
+def price():
+    return 2
+
+def bill(n, price=None):
+    return n * (globals()['price'] if price is None else price)()
+
+rate = 0.2
+
+def tax(x, rate=None):
+    return x * (globals()['rate'] if rate is None else rate)
+
+total = 3
+total
+### END SOLUTION
+"""
+
+
+Found = tuple[dict[str, str], dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """What the gate says of the test cells as they were, and as they should be."""
+
+    def words(*tests: str) -> dict[str, str]:
+        cells = [("given", GIVEN), ("answer", ANSWER), *(("test 2", test) for test in tests)]
+        assignment = course(tmp_path_factory.mktemp("course"), *cells)
+        return {finding.cell: finding.words for finding in findings(assignment)}
+
+    return words(*(r.asks for r in REWRITES)), words(*(r.instead for r in REWRITES))
+
+
+@pytest.mark.parametrize(("place", "rewrite"), list(enumerate(REWRITES)), ids=[r.what for r in REWRITES])
+def test_what_cannot_be_judged_is_named_and_its_rewrite_can(place: int, rewrite: Rewrite, found: Found) -> None:
+    asked, instead = found
+    cell = f"test{place + 2}"
+    assert "the reference solution earns 0 of 2 points here" in asked.get(cell, "")
+    assert f"Perhaps: {rewrite.reason}; {rewrite.rewrite}" in asked[cell]
+    assert cell not in instead, instead[cell]
+
+
+def test_no_earlier_pattern_finds_what_a_later_one_is_for() -> None:
+    for place, rewrite in enumerate(REWRITES):
+        assert [r.what for r in REWRITES[:place] if re.search(r.pattern, rewrite.asks)] == []
+        assert re.search(rewrite.pattern, rewrite.asks)
