@@ -96,3 +96,34 @@ check.score
     with Bench(assignment.notebooks[0]) as bench:
         staged = handed_in(assignment, {0: answer.replace("return x", "return x + 1")})
         assert scores(assignment, staged, bench.run(staged)) == {"test1": 1}
+
+
+def test_a_module_beside_the_notebook_is_imported_and_the_judge_has_the_authors(tmp_path: Path) -> None:
+    cells = (
+        ("given", "import helper"),
+        ("answer", "### BEGIN SOLUTION\ndouble = 2 * helper.units()\n### END SOLUTION"),
+        ("test 1", "assert double == 2 * helper.units()"),
+    )
+    assignment = course(tmp_path, *cells, files={"helper.py": "def units():\n    return 7\n"})
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        for answer, score in (("2 * helper.units()", 1), ("14", 1), ("0", 0)):
+            staged = handed_in(assignment, {1: f"double = {answer}"})
+            assert scores(assignment, staged, bench.run(staged)) == {"test2": score}
+        shadow = "from pathlib import Path\nPath('helper.py').write_text('def units(): return 0')\ndouble = 0"
+        staged = handed_in(assignment, {1: shadow})
+        assert scores(assignment, staged, bench.run(staged)) == {"test2": 0}
+        own = {"mine.py": b"seven = 7"}
+        staged = handed_in(assignment, {1: "import mine\ndouble = 2 * mine.seven"})
+        assert scores(assignment, staged, bench.run(staged, own)) == {"test2": 1}
+
+
+def test_many_slow_cells_are_one_slow_submission(tmp_path: Path) -> None:
+    cells = ("answer", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"), ("test 1", "assert x == 1")
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0], timeout=1) as bench:
+        slow = ["import time\ntime.sleep(0.8)"] * 40
+        staged = handed_in(assignment, {0: "x = 1"}, added={1: slow})
+        run = bench.run(staged)
+        assert scores(assignment, staged, run) == {"test1": 1}
+        assert any("all cells together" in note for note in run.notes)
+        assert run.seconds["all"] < 30

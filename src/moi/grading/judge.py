@@ -13,8 +13,10 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from moi.grading import checks, told, zygote
@@ -54,6 +56,12 @@ class Judge:
         self.staged: list[list[Any]] = work["staged"]  # kind, source, cell of the author or None
         self.shell = Shell.instance()
         self.folder = Folder(work["files"], keep=True)
+        modules = Path(tempfile.mkdtemp())  # the author's own: those in the working folder may be the learner's
+        for name, content in work["files"].items():
+            if name.endswith(".py"):
+                (modules / name).parent.mkdir(parents=True, exist_ok=True)
+                (modules / name).write_bytes(content)
+        sys.path.insert(0, str(modules))
         self.outputs: list[list[Any]] = [[] for _ in self.staged]
         self.notes: list[str] = []
         self.left_out: dict[int, str] = {}
@@ -68,6 +76,8 @@ class Judge:
         self.room = MOST_OUTPUT
         self.seconds = {"fork": 0.0, "cells": 0.0, "judging": 0.0}
         self.lost = 0.0
+        self.culprits = 0
+        self.until = 10 * self.timeout  # many slow cells are one slow submission
         self.files_of_cells: dict[str, int] = {}
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
         self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
@@ -150,21 +160,29 @@ class Judge:
                         self.outputs[place] = outputs
                 return
             except _Culprit:
-                if len(self.left_out) > MOST_CULPRITS:
-                    for place, staged in enumerate(self.staged):
-                        if staged[0] == "code" and place > max(self.left_out):
-                            self.left_out[place] = "too many cells before it had ended Python"
+                self.culprits += 1
+                if self.culprits > MOST_CULPRITS:
+                    for later in range(place + 1, len(self.staged)):
+                        if self.staged[later][0] == "code":
+                            self.left_out[later] = "too many cells before it had ended Python"
                 self._request({"do": "end"})
                 self.parked = {} if only is None else self.parked
 
     def _run_cell(self, main: Session, place: int, source: str) -> list[Any]:
-        main.deadline = time.monotonic() + self.timeout
+        left = self.until - self.seconds["cells"]
+        main.deadline = time.monotonic() + min(self.timeout, max(left, 0))
         try:
             with self._timed("cells"), self._limited():
                 outputs, _ = main.ask("run", source)
             return list(self._fitting(outputs))
         except Gone as gone:
             why = f"it ran for more than {self.timeout:g} seconds" if gone.slow else "it ended Python"
+            if left < self.timeout and gone.slow:
+                why = f"all cells together ran for more than {10 * self.timeout:g} seconds"
+                self.until = self.seconds["cells"] + 10 * self.timeout  # once more, with less to run
+                for later in range(place + 1, len(self.staged)):
+                    if self.staged[later][2] is None:
+                        self.left_out[later] = why
         except (CannotCross, Exception):
             why = "what it shows cannot be shown"
         self.left_out[place] = why

@@ -59,6 +59,7 @@ class Agent(Line):
     def start(self, settings: dict[str, Any]) -> None:
         self.codec.shared = frozenset(settings["shared"])
         self.folder = Folder(settings["files"])
+        sys.path.insert(0, "")  # a module beside the notebook
         builtins.input = self._input
         sys.stdin = _Typed(self)
         os.environ.update(settings["environment"])
