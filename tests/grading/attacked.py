@@ -406,6 +406,7 @@ def unsafe(outside: Outside, folder: Path) -> dict[str, Any]:
 
 
 def main(top: Path, result: Path, *names: str) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # what an attack leaves behind becomes a child of this process
     attacks = {name: attack for name, attack in ATTACKS.items() if not names or name in names}
     user = "root" if os.getuid() == 0 else "unprivileged"
