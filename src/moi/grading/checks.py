@@ -303,8 +303,6 @@ def _for_learner(failure: BaseException) -> str:
     and could say them in its own."""
     if isinstance(failure, Wrong):
         return failure.says
-    if says := getattr(failure, "for_learner", None):
-        return str(says)
     name = type(failure).__name__ if type(failure).__module__ == "builtins" else "an error"
     line = getattr(failure, "learners_line", None)
     return f"your code stopped with {name}" + (f", at the line {line!r}" if line else "")

@@ -40,11 +40,14 @@ def check(names: Sequence[str], folder: Path | None, **options: Any) -> list[Fin
     Raises :class:`CannotCheck`.
     """
     every = []
+    try:
+        course = Course.find(folder)
+    except CourseError as failure:
+        raise CannotCheck(str(failure)) from failure
     for name in names:
         try:
-            course = Course.find(folder)
             found = list(findings(read_assignment(course.root, name, course.config), **options))
-        except (AssignmentError, CourseError, NoIsolation) as failure:
+        except (AssignmentError, NoIsolation) as failure:
             raise CannotCheck(f"{name}: {failure}") from failure
         print(f"{name}: {'not in order' if found else 'the reference earns all points, the release none'}")
         for finding in found:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -78,7 +79,6 @@ class Judge:
         self.lost = 0.0
         self.culprits = 0
         self.until = 10 * self.timeout  # many slow cells are one slow submission
-        self.files_of_cells: dict[str, int] = {}
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
         self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
         self.words = frozenset(re.findall(r"\w+", trusted))
@@ -224,7 +224,6 @@ class Judge:
             settings = {
                 "shared": self.work["shared"],
                 "files": {**self.work["files"], **self.work["their_files"]},
-                "environment": self.work["environment"],
             }
             with contextlib.suppress(Gone, Failed):
                 main.ask("start", settings)
@@ -253,8 +252,6 @@ class Judge:
         return session
 
     def _request(self, request: dict[str, Any], *descriptors: int) -> None:
-        import json
-
         socket.send_fds(self.learners, [json.dumps(request).encode()], list(descriptors))
         self.learners.recv(zygote.LARGEST)
 
@@ -381,7 +378,7 @@ class Judge:
         """End a test cell that goes on by itself: whatever it waits for, a learner may have arranged."""
 
         def over(*_: Any) -> None:
-            raise Gone(f"the test took more than {2 * self.timeout:g} seconds", slow=True)
+            raise Gone(f"the test took more than {4 * self.timeout:g} seconds", slow=True)
 
         signal.signal(signal.SIGALRM, over)
         before = signal.setitimer(signal.ITIMER_REAL, 4 * self.timeout, 1)

@@ -18,6 +18,7 @@ import sys
 import traceback
 from typing import Any
 
+from moi.grading.checks import text_of
 from moi.grading.codec import CannotCross, Crossing, There
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
@@ -49,7 +50,6 @@ class Agent(Line):
         self.handles: dict[int, int] = {}
         self.foreign: dict[int, Any] = {}
         self.folder = Folder()
-        self.asking = False
 
     def _take(self, most: int) -> tuple[bytes, list[int]]:
         assert self.end is not None
@@ -62,7 +62,6 @@ class Agent(Line):
         sys.path.insert(0, "")  # a module beside the notebook
         builtins.input = self._input
         sys.stdin = _Typed(self)
-        os.environ.update(settings["environment"])
 
     def answer(self, what: str, given: list[Any]) -> Any:
         if what == "run":
@@ -194,11 +193,11 @@ class Agent(Line):
         try:
             given = self.codec.encode(list(failure.args), Crossing())
         except Exception:
-            given = self.codec.encode([_text(failure)])
+            given = self.codec.encode([text_of(failure)])
         return [
             self.codec.encode(kind) if not issubclass(kind, CannotCross) else None,
             given,
-            _text(failure),
+            text_of(failure),
             line,
             "".join(traceback.format_exception(failure))[-20_000:],
         ]
@@ -278,13 +277,6 @@ def _await(target: Any) -> Any:
         return await target
 
     return asyncio.run(waited())
-
-
-def _text(failure: BaseException) -> str:
-    try:
-        return str(failure)
-    except Exception:
-        return ""
 
 
 def _sendable(output: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ A :class:`Bench` belongs to one worker process and runs one submission at a time
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -137,7 +138,6 @@ class Bench:
                 "shared": self.shared,
                 "special": list(self.notebook.special_methods),
                 "timeout": float(self.timeout),
-                "environment": {"NBGRADER_EXECUTION": "autograde"},
                 "may_change": list(self.may_change),
                 "seen": self.seen,
                 "fork": {"as": "learner", "folder": self._folder(), **fork},
@@ -266,16 +266,12 @@ def _changed(code: Code | None) -> set[str]:
 
 def _called(code: Code | None) -> set[str]:
     """The names that a cell calls."""
-    import ast
-
     nodes = [node for tree in (code.trees() if code else ()) for node in ast.walk(tree)]
     return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
 
 
 def _public(release: str, learners: set[str]) -> str:
     """What a learner's later cells may rely on of a test cell that they can see: its imports and definitions."""
-    import ast
-
     code = _code(release)
     if code is None:
         return ""
@@ -291,8 +287,6 @@ def _public(release: str, learners: set[str]) -> str:
 
 
 def _classes_of(notebook: Notebook) -> set[str]:
-    import ast
-
     codes = [_code(cell.source) for cell in notebook.cells if cell.kind == "code" and cell.role in ("given", "free")]
     return {node.name for code in codes if code for node in code.tree.body if isinstance(node, ast.ClassDef)}
 

@@ -17,6 +17,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Any as AnyTrait
 from traitlets import Type
 
+from moi.grading.checks import text_of
+
 MOST_TEXT = 1_000_000  # characters of one cell's streams that are kept
 MOST_OUTPUTS = 1_000
 
@@ -139,12 +141,5 @@ class Shell(InteractiveShell):
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
         self.recorder.add(
-            {"output_type": "error", "ename": etype.__name__, "evalue": _text(evalue), "traceback": list(stb)}
+            {"output_type": "error", "ename": etype.__name__, "evalue": text_of(evalue), "traceback": list(stb)}
         )
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return ""
