@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import chromium
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from moi.book.serve import open_server
 
@@ -147,3 +147,15 @@ class Lab:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(30)
+
+    def run_all(self, page: Page, name: str) -> Locator:
+        """Open ``name`` by a double click in the file browser and run it from top to bottom; its panel."""
+        page.goto(self.url())
+        page.locator(".jp-DirListing-item", has_text=name).dblclick()
+        notebook = page.locator(".jp-NotebookPanel")
+        # A kernel that is told to restart while it starts may lose every cell it was sent. The notebook's own
+        # indicator says idle even before there is a kernel; the status bar does not.
+        expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle")
+        notebook.get_by_role("button", name="Restart the kernel and run all cells").click()
+        page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+        return notebook

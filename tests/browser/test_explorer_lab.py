@@ -15,12 +15,8 @@ def chapter(lab, page, request):
     """The chapter, opened by a double click and run from top to bottom."""
     source = request.config.rootpath / "book" / BOOK
     shutil.copy(source, lab.folder / "tactical-forecasting.md")
-    page.goto(lab.url())
-    page.locator(".jp-DirListing-item", has_text="tactical-forecasting.md").dblclick()
-    notebook = page.locator(".jp-NotebookPanel")
-    expect(notebook.get_by_role("heading", name="Tactical forecasting")).to_be_visible()
-    notebook.get_by_role("button", name="Restart the kernel and run all cells").click()
-    page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    notebook = lab.run_all(page, "tactical-forecasting.md")
+    expect(notebook.get_by_role("heading", name="Tactical forecasting", level=1)).to_be_visible()
     return notebook
 
 

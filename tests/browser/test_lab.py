@@ -19,12 +19,8 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 
 def test_page_opens_as_a_notebook_on_a_double_click_and_runs(lab, page):
     (lab.folder / "page.md").write_text(PAGE, "utf-8")
-    page.goto(lab.url())
-    page.locator(".jp-DirListing-item", has_text="page.md").dblclick()
-    notebook = page.locator(".jp-NotebookPanel")
-    expect(notebook.get_by_role("heading", name="A page")).to_be_visible(timeout=60_000)
-    notebook.get_by_role("button", name="Restart the kernel and run all cells").click()
-    page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    notebook = lab.run_all(page, "page.md")
+    expect(notebook.get_by_role("heading", name="A page")).to_be_visible()
     expect(notebook.locator(".jp-OutputArea-output")).to_have_text("42", timeout=60_000)
 
 
