@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"moi: {error}", file=sys.stderr)
         return 2
     if isinstance(answer, int):  # grading tells how it goes while it goes
+        gc.freeze()  # else all that it has imported would be looked through for garbage on the way out
         return answer
     print(answer)
     return 0
@@ -107,12 +109,25 @@ def _above_zero(kind: type) -> Callable[[str], Any]:
     return read
 
 
-def _grade(asked: argparse.Namespace) -> int:
+@contextlib.contextmanager
+def _importing_grading() -> Iterator[None]:
+    from moi.grading.workers import importing
+
     try:
-        from moi.grading import grade
+        with importing():
+            yield
     except ModuleNotFoundError as missing:
         name = (missing.name or "").partition(".")[0]
         raise Refused(f"grading needs {name}, which is not installed: pip install 'moi[grade]'.") from missing
+
+
+def _grade(asked: argparse.Namespace) -> int:
+    if not asked.scheduler and sys.platform != "win32":
+        from moi.grading.workers import prepare
+
+        prepare()
+    with _importing_grading():
+        from moi.grading import grade
     given = {name: value for name, value in vars(asked).items() if name not in ("answer", "json", "student")}
     try:
         return grade.command(grade.Asked(students=asked.student, **given), asked.json)
@@ -121,11 +136,8 @@ def _grade(asked: argparse.Namespace) -> int:
 
 
 def _check(asked: argparse.Namespace) -> int:
-    try:
+    with _importing_grading():
         from moi.grading import gate
-    except ModuleNotFoundError as missing:
-        name = (missing.name or "").partition(".")[0]
-        raise Refused(f"grading needs {name}, which is not installed: pip install 'moi[grade]'.") from missing
     try:
         found = gate.check(asked.assignment, asked.course, timeout=asked.timeout, isolate=not asked.unsafe)
     except gate.CannotCheck as failure:

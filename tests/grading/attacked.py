@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from classroom import course, handed_in, scores  # noqa: E402
 
+from moi.grading import sandbox  # noqa: E402
 from moi.grading.assignment import Assignment  # noqa: E402
 from moi.grading.run import Bench, Run  # noqa: E402
 from moi.grading.sandbox import Limits  # noqa: E402
@@ -322,8 +323,9 @@ class Attacked:
         started = time.monotonic()
         run = self.bench.run(staged, files)
         seconds = time.monotonic() - started
-        known = [process.pid for process in self.bench._processes]
-        users = {1_000_000_000 + pid for pid in known} if os.getuid() == 0 else {os.getuid()}
+        warmed = self.bench._process.pid
+        known = [warmed, *self.bench._pids]
+        users = {sandbox.identities(warmed, role)[0] for role in (0, 1)} if os.getuid() == 0 else {os.getuid()}
         own = {os.getpid(), self.outside.sentinel.pid, *known}
         left = [
             str(one)

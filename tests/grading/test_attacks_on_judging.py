@@ -135,7 +135,7 @@ def weakened(assignment: Assignment) -> Iterator[Opened]:
     start = subprocess.Popen
 
     def weak(command: list[str], *given: Any, **named: Any) -> Any:
-        return start([*command[:3], "-m", "weakened", command[-1]], *given, **named)
+        return start([*command[:3], "-m", "weakened", *command[-2:]], *given, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running.subprocess, "Popen", weak)

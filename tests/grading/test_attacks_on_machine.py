@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -192,7 +193,7 @@ assignment = course(Path({folder!r}), ("answer", answer), ("test 1", "assert x =
 library = _seccomp()
 rules = library.seccomp_init(0x7FFF0000)
 library.seccomp_rule_add_array(rules, 0x50001, library.seccomp_syscall_resolve_name({call!r}), 0, (_Compare * 0)())
-assert library.seccomp_load(rules) == 0
+assert library.seccomp_load(ctypes.c_void_p(rules)) == 0
 try:
     Bench(assignment.notebooks[0])
 except NoIsolation as failure:
@@ -216,8 +217,9 @@ def test_parents_that_were_ended_are_made_anew(tmp_path: Path) -> None:
         tmp_path, ("answer", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"), ("test 1", "assert x == 1")
     )
     with Bench(assignment.notebooks[0]) as bench:
-        for process in bench._processes:
-            process.kill()
+        for which in range(3):  # what both come from, the one of judges, the one of learners
+            process = bench._process
+            os.kill([process.pid, *bench._pids][which], signal.SIGKILL)
             process.wait()
             run = bench.run(handed_in(assignment, {0: "x = 1"}))
             assert (run.outputs, run.notes) == (bench.reference.outputs, bench.reference.notes)

@@ -34,10 +34,6 @@ class Course:
     @classmethod
     def find(cls, folder: Path | None = None, db_url: str | None = None) -> Course:
         """The course of ``folder`` (by default the current one), its gradebook at ``db_url`` where that is given."""
-        # nbgrader starts alembic by its name: it stands beside this Python, which need not be on the path.
-        beside = str(Path(sys.executable).parent)
-        if beside not in (path := os.environ.get("PATH", "")).split(os.pathsep):
-            os.environ["PATH"] = os.pathsep.join([beside, path])
         if folder is not None and not folder.is_dir():
             raise CourseError(f"there is no folder {folder}")
         app = AutogradeApp(log_level=logging.ERROR)

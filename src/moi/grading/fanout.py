@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 import dask
+import distributed.utils
 from distributed import Client, Future, LocalCluster, WorkerPlugin
 from distributed.scheduler import KilledWorker
 from traitlets.config import Config
@@ -26,6 +27,7 @@ import moi
 from moi.grading.assignment import Assignment
 from moi.grading.graded import Graded, graded
 from moi.grading.stage import stage
+from moi.grading.workers import prepare
 
 IN_FLIGHT = 4  # submissions for each worker, so that a thousand of them do not sit in memory
 LIVES = 3  # workers that a submission may kill
@@ -126,12 +128,15 @@ class Pool:
         # A local worker's first death is told at once: it is we who try again.
         settings = {
             "distributed.scheduler.allowed-failures": 0,
+            "distributed.worker.multiprocessing-method": "forkserver",
             "distributed.admin.large-graph-warning-threshold": "1 GB",
         }
         self._closing.enter_context(dask.config.set(settings))
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         try:
             if scheduler is None:
+                distributed.utils._forkserver_preload_set = True  # else it imports all that it might preload, here
+                prepare()
                 folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="moi-grade-"))
                 cluster = LocalCluster(
                     n_workers=count,

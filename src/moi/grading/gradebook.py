@@ -12,10 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
-from nbgrader import api
+from nbgrader import api, dbutil
 from nbgrader.preprocessors import AssignLatePenalties, ClearSolutions, ComputeChecksums, SaveCells
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task, parse_utc
-from sqlalchemy import event, select
+from sqlalchemy import create_engine, event, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import defer
@@ -73,6 +73,7 @@ class Book:
         self.name = assignment
         url = course.directory.db_url
         try:
+            _begin(url)
             self._book = api.Gradebook(url, course.directory.course_id)
             if self._book.engine.dialect.name == "sqlite":
                 event.listen(self._book.engine, "connect", _patient)
@@ -307,6 +308,18 @@ class Book:
             raise CourseError(f"the gradebook cannot be used: {_first_line(failure)}") from failure
         except SQLAlchemyError as failure:
             raise CourseError(f"the gradebook cannot be used: {_first_line(failure)}") from failure
+
+
+def _begin(url: str) -> None:
+    """Write nbgrader's version into a gradebook that is still empty: to find it out nbgrader starts a program."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        if not inspect(connection).get_table_names():
+            from alembic.runtime.migration import MigrationContext
+            from alembic.script import ScriptDirectory
+
+            MigrationContext.configure(connection).stamp(ScriptDirectory(dbutil.ALEMBIC_DIR), "head")
+    engine.dispose()
 
 
 def timestamp(text: str) -> datetime.datetime | None:

@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class Judge:
 
     def judge(self) -> dict[str, Any]:
         """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things."""
-        self._run_cells(None)
+        self._run_cells()
         checks.tell_instructor = self.shown.append
         for place, (_, _, cell) in enumerate(self.staged):
             if cell is None:
@@ -129,7 +129,7 @@ class Judge:
         self.folder.apply(dict.fromkeys(list(self.folder.seen)))
         self.revealed = False
         if not self.lost:
-            self._run_cells(None, again=True)
+            self._run_cells(self.again)
         for place in self.again:
             step = self.steps[self.staged[place][2]]
             visible = None
@@ -140,23 +140,27 @@ class Judge:
 
     # The learner's cells
 
-    def _run_cells(self, only: int | None, again: bool = False) -> None:
-        """Run the cells in a new process, again without those that end it; park a fork at each test, or at ``only``."""
+    def _run_cells(self, tests: Collection[int] | None = None) -> None:
+        """Run the cells in a new process, again without those that end it; park a fork at each test.
+
+        With ``tests`` only at these places, and no further than the last; then what the cells show is not kept.
+        """
+        last = len(self.staged) if tests is None else max(tests)
         while True:
             main = self._launch()
             try:
-                for place, (kind, source, cell) in enumerate(self.staged):
-                    if cell is not None and self.steps[cell]["role"] == "test":
-                        if only is None or only == place:
-                            self.parked[place] = self._park(main)
-                        if place == only:
-                            return
+                for place, (kind, source, cell) in enumerate(self.staged[: last + 1]):
+                    is_test = cell is not None and self.steps[cell]["role"] == "test"
+                    if is_test and (tests is None or place in tests):
+                        self.parked[place] = self._park(main)
+                    if place == last:
+                        return
                     if cell is not None and self.steps[cell]["role"] in ("test", "given"):
                         source = self.steps[cell]["public"]
                     if kind != "code" or not source.strip() or place in self.left_out:
                         continue
                     outputs = self._run_cell(main, place, source)
-                    if only is None and not again and (cell is None or self.steps[cell]["role"] != "test"):
+                    if tests is None and not is_test:
                         self.outputs[place] = outputs
                 return
             except _Culprit:
@@ -166,7 +170,8 @@ class Judge:
                         if self.staged[later][0] == "code":
                             self.left_out[later] = "too many cells before it had ended Python"
                 self._request({"do": "end"})
-                self.parked = {} if only is None else self.parked
+                for place in list(self.parked) if tests is None else tests:
+                    self.parked.pop(place, None)
 
     def _run_cell(self, main: Session, place: int, source: str) -> list[Any]:
         left = self.until - self.seconds["cells"]
@@ -300,7 +305,7 @@ class Judge:
         def connect() -> None:
             session = self.parked.pop(place, None) if not sessions and not fresh else None
             if session is None:
-                self._run_cells(place)
+                self._run_cells([place])
                 session = self.parked.pop(place)
             sessions.append(session)
             session.deadline = started + self.timeout

@@ -99,7 +99,7 @@ class Bench:
         from moi.grading.clean import clean_outputs
 
         started, failed = time.perf_counter(), ""
-        if any(process.poll() is not None for process in self._processes):  # ended by something else
+        if self._process.poll() is not None:  # ended by something else
             self._restart()
         try:
             made = self._judged(staged, files or {})
@@ -142,20 +142,20 @@ class Bench:
                 "seen": self.seen,
                 "fork": {"as": "learner", "folder": self._folder(), **fork},
             }
-            with watched(self._processes[1].pid, self.limits.memory) as notes:
+            with watched(self._pids[1], self.limits.memory) as notes:
                 made: Any = line.ask("judge", work)
             made["notes"] += dict.fromkeys(notes)
             return made
         finally:
             line.close()
-            for parent, process in zip((self._judges, self._learners), self._processes, strict=True):
+            for parent in (self._judges, self._learners):
                 try:
                     parent.send(b'{"do": "end"}')
                     _reply(parent)
-                except OSError:  # a new one is made for the next run
-                    end(process.pid)
-                    process.kill()
-                    process.wait()
+                except OSError:  # new ones are made for the next run
+                    end(self._process.pid)
+                    self._process.kill()
+                    self._process.wait()
             while self._folders:
                 shutil.rmtree(self._folders.pop(), ignore_errors=True)
 
@@ -166,16 +166,10 @@ class Bench:
         return self._folders[-1]
 
     def _start(self) -> None:
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._judges: Any = self._parent()
-        self._learners: Any = self._parent()
-        for parent in (self._judges, self._learners):
-            answer = json.loads(parent.recv(LARGEST) or '{"refused": "the warmed parent did not start"}')
-            if "refused" in answer:
-                raise NoIsolation(answer["refused"])
-
-    def _parent(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        """Start both parents: forks of one process, which ends when either of them does."""
+        (self._judges, one), (self._learners, other) = (
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)
+        )
         root = tempfile.mkdtemp()
         self._parents.callback(shutil.rmtree, root, ignore_errors=True)
         home, temporary = (HOME, TEMPORARY) if self.isolate else (root, root)
@@ -187,17 +181,17 @@ class Bench:
         if fonts := _font_cache(self.notebook.imports):
             environment["MPLCONFIGDIR"] = _FONTS if self.isolate else fonts
             copied[_FONTS] = fonts
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-m", "moi.grading.zygote", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, cwd="/",
+        with one, other:
+            descriptors = one.fileno(), other.fileno()
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-m", "moi.grading.zygote", *map(str, descriptors)],
+                pass_fds=descriptors, env=environment, stdin=subprocess.DEVNULL, cwd="/",
             )  # fmt: skip
+        self._parents.callback(_stopped, self._process, self._judges, self._learners)
         order = {"isolate": self.isolate, "root": root, "visible": [str(moi.data.folder())], "copied": copied,
                  "private": [os.getcwd(), str(Path.home())], "imports": self.notebook.imports}  # fmt: skip
-        self._processes.append(process)
-        ours.send(json.dumps(order).encode())
-        self._parents.callback(_stopped, process, ours)
-        return ours
+        self._judges.send(json.dumps(order).encode())
+        self._pids = [_told(parent)["pid"] for parent in (self._judges, self._learners)]
 
     def _restart(self) -> None:
         self.close()
@@ -307,14 +301,23 @@ def _font_cache(imports: tuple[str, ...]) -> str | None:
     return str(Path(matplotlib.get_cachedir()))
 
 
+def _told(parent: socket.socket) -> dict[str, Any]:
+    """What a parent says once it is warm."""
+    answer: dict[str, Any] = json.loads(parent.recv(LARGEST) or '{"refused": "the warmed parent did not start"}')
+    if "refused" in answer:
+        raise NoIsolation(answer["refused"])
+    return answer
+
+
 def _reply(parent: socket.socket) -> None:
     """Wait for a warmed parent to have done what it was told."""
     if not select.select([parent], [], [], _SLOWEST)[0] or not parent.recv(LARGEST):
         raise OSError("a warmed parent does not answer")
 
 
-def _stopped(process: subprocess.Popen[bytes], line: socket.socket) -> None:
-    line.close()
+def _stopped(process: subprocess.Popen[bytes], *lines: socket.socket) -> None:
+    for line in lines:
+        line.close()
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:

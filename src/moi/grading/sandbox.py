@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import resource
 import shutil
@@ -29,7 +30,8 @@ _SYSCALLS = {  # not wrapped by every C library: pivot_root, mount_setattr, caps
     "x86_64": (155, 442, 126),
     "aarch64": (41, 442, 91),
 }
-_SET_PDEATHSIG, _SET_DUMPABLE, _CAPBSET_DROP, _SET_NO_NEW_PRIVS, _SET_CHILD_SUBREAPER = 1, 4, 24, 38, 36
+_SET_PDEATHSIG, _SET_DUMPABLE, _SET_SECCOMP, _CAPBSET_DROP = 1, 4, 22, 24
+_SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 36, 38
 
 # Below the libraries, but none: where nbgrader keeps what is handed in, and instructors their configuration.
 _CONFIGURED = (
@@ -81,6 +83,7 @@ def enter(root: str, visible: Iterable[str], copied: Mapping[str, str], private:
     """
     if reason := why_not():
         raise NoIsolation(f"Learners' code cannot be isolated here: {reason}.")
+    _filter()  # once for all forks
     user, group = os.getuid(), os.getgid()
     flags = _NEWNS | _NEWNET | _NEWIPC | _NEWUTS | (_NEWUSER if user else 0)
     try:
@@ -111,13 +114,14 @@ def close_root() -> None:
     _read_only("/", _RDONLY | _NOSUID, recursive=False)
 
 
-def enclose(limits: Limits) -> None:
+def enclose(limits: Limits, users: Sequence[int]) -> None:
     """Shut this fork in: become the first process of its own space, then go on, without rights, in its child.
 
     Returns in the child only, in an empty working folder; when that process ends, all that it started ends with it.
+    A root's fork goes on as the first of ``users`` (see :func:`identities`) that is to be had.
     """
-    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-    identities = () if os.getuid() else _identities(os.getppid())
+    end_with_parent()
+    users = () if os.getuid() else users
     _check(_libc.unshare(_NEWPID | _NEWNS | _NEWIPC), "unshare")
     if first := os.fork():
         os._exit(_status(os.waitpid(first, 0)[1]))
@@ -129,10 +133,10 @@ def enclose(limits: Limits) -> None:
         _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC, "subset=pid")
     os.chdir(HOME)
     os.setsid()
-    _give_up_everything(limits, identities)
+    _give_up_everything(limits, users)
     # Nobody inside may write to the memory of this process: it ends everything when its parent ends.
     _prctl(_SET_DUMPABLE, 0)
-    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if learner := os.fork():
         while True:  # as the first process of its space it inherits every orphan
             ended, status = os.wait()
@@ -147,7 +151,7 @@ def without_walls(limits: Limits, folder: str) -> None:
     The working folder is a new one in ``folder``.
     """
     if sys.platform == "linux":
-        _prctl(_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent()
     os.setsid()
     own = Path(tempfile.mkdtemp(dir=folder))
     for name, variable in (("home", "HOME"), ("tmp", "TMPDIR")):
@@ -157,12 +161,13 @@ def without_walls(limits: Limits, folder: str) -> None:
     _limit(replace(limits, processes=None))  # all that the instructor has running would count
 
 
-def _identities(parent: int) -> tuple[int, ...]:
-    """The user as whom the forks of a root's parent run, one at a time: no other process has it.
+def identities(warmed: int, role: int) -> tuple[int, ...]:
+    """The user as whom forks in a ``role`` (0 or 1) run, one at a time, if root's process ``warmed`` is above them.
 
-    The second is for containers that have only few users.
+    No other process has it. The second is for containers that have only few users.
     """
-    return 1_000_000_000 + parent, 61184 + parent % 4336
+    number = 2 * warmed + role
+    return 1_000_000_000 + number, 61184 + number % 4336
 
 
 def _holds(path: str, private: Iterable[str]) -> bool:
@@ -175,8 +180,8 @@ def _furnish(root: str, visible: Iterable[str]) -> None:
     for folder in ("learner", "proc", "dev", "etc"):
         os.mkdir(f"{root}/{folder}")
     os.symlink("/learner/shm", f"{root}/dev/shm")
-    identities = (os.getuid(),) if os.getuid() else _identities(os.getpid())
-    Path(root, "etc/passwd").write_text("".join(f"learner:x:{i}:{i}::{HOME}:/bin/sh\n" for i in identities))
+    users = (os.getuid(),) if os.getuid() else (*identities(os.getpid(), 0), *identities(os.getpid(), 1))
+    Path(root, "etc/passwd").write_text("".join(f"learner:x:{i}:{i}::{HOME}:/bin/sh\n" for i in users))
     for device in ("null", "zero", "full", "random", "urandom"):
         Path(root, "dev", device).touch()
         _mount(f"/dev/{device}", f"{root}/dev/{device}", None, _BIND)
@@ -219,18 +224,18 @@ def _furnish(root: str, visible: Iterable[str]) -> None:
         os.symlink(TEMPORARY, f"{root}/tmp")
 
 
-def _give_up_everything(limits: Limits, identities: Sequence[int]) -> None:
+def _give_up_everything(limits: Limits, users: Sequence[int]) -> None:
     _prctl(_SET_NO_NEW_PRIVS, 1)
     _limit(limits)
     with contextlib.suppress(OSError):  # no /proc
         Path("/proc/self/oom_score_adj").write_text("1000")  # if the machine's memory ends, this ends first
     for capability in range(64):
         _libc.prctl(_CAPBSET_DROP, capability, 0, 0, 0)
-    for identity in identities:
+    for user in users:
         with contextlib.suppress(OSError):
             os.setgroups([])
-            os.setresgid(identity, identity, identity)
-            os.setresuid(identity, identity, identity)
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
             break
     if os.getuid() == 0:
         raise PermissionError("no other user to run as")
@@ -285,14 +290,26 @@ class _Compare(ctypes.Structure):
 def _seccomp() -> ctypes.CDLL:
     library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
-    library.seccomp_load.argtypes = [ctypes.c_void_p]
+    library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    library.seccomp_release.argtypes = [ctypes.c_void_p]
     library.seccomp_rule_add_array.argtypes = [
         ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.POINTER(_Compare),
     ]  # fmt: skip
     return library
 
 
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
 def _forbid() -> None:
+    program = _Program(len(_filter()) // 8, _filter())
+    _check(_libc.prctl(_SET_SECCOMP, 2, ctypes.byref(program), 0, 0), "seccomp")
+
+
+@functools.cache
+def _filter() -> bytes:
+    """The kernel's program that refuses the calls. It takes some milliseconds to make, and a fork only loads it."""
     library = _seccomp()
     allow, refuse, unknown = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS
     rules = library.seccomp_init(allow)
@@ -311,8 +328,11 @@ def _forbid() -> None:
         rule(refuse, "socket", _Compare(0, 7, 0xFFFFFFFF, family))
     rule(refuse, "prlimit64", _Compare(1, 7, 0xFFFFFFFF, 4), _Compare(2, 1, 0, 0))  # the limit of core files stays
     rule(refuse, "setrlimit", _Compare(0, 7, 0xFFFFFFFF, 4))
-    if library.seccomp_load(rules):
-        raise OSError("seccomp_load")
+    with open(os.memfd_create("filter"), "rb") as file:
+        _check(library.seccomp_export_bpf(rules, file.fileno()), "seccomp_export_bpf")
+        library.seccomp_release(rules)
+        file.seek(0)
+        return file.read()
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
@@ -342,6 +362,11 @@ def _check(result: int, what: str) -> None:
 def _status(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+def end_with_parent() -> None:
+    """Let this process be killed when the one that forked it ends."""
+    _prctl(_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def adopt_orphans() -> None:

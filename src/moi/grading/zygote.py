@@ -1,13 +1,13 @@
-"""A warmed parent: imports what an assignment needs, shut in, and forks a process for each piece of work.
+"""A warmed parent of judges and one of learners' processes: shut in, with all imported, they fork for each submission.
 
-Started as ``python -m moi.grading.zygote`` by :mod:`moi.grading.run`, with a socket to it. Each library is imported
-once; a fork takes milliseconds. The parent of learners' processes never holds anything that a learner may not know.
+Started as ``python -m moi.grading.zygote`` by :mod:`moi.grading.run`, with a socket to each. Each library is imported
+once, by the process that both are forks of; a fork takes milliseconds. Neither parent, nor what both come from, ever
+holds anything that a learner may not know.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -20,16 +20,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from moi.grading import sandbox, watch
+from moi.grading.workers import importing
 
 LARGEST = 1 << 16
 
 
 def main() -> int:
-    """Serve requests on the socket whose descriptor is the first argument, until its other end closes."""
+    """Warm up, then become two parents; each serves one of the sockets whose descriptors are given, until it closes."""
     # As in a terminal, also where the grader was started in the background, which has interrupts ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    line = socket.socket(fileno=int(sys.argv[1]))
-    order = json.loads(line.recv(LARGEST))
+    lines = [socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:]]
+    message = lines[0].recv(LARGEST)
+    if not message:
+        return 0
+    order = json.loads(message)
     try:
         if order["isolate"]:
             sandbox.enter(
@@ -38,17 +42,40 @@ def main() -> int:
                 order["copied"],
                 order["private"],
             )
-        warm(order["imports"])
+        with importing():
+            warm(order["imports"])
         if order["isolate"]:
             sandbox.close_root()
     except sandbox.NoIsolation as failure:
-        line.send(json.dumps({"refused": str(failure)}).encode())
+        lines[0].send(json.dumps({"refused": str(failure)}).encode())
         return 1
+    parents = []
+    for place, line in enumerate(lines):
+        users = sandbox.identities(os.getpid(), place)
+        if not (parent := os.fork()):
+            for other in lines:
+                if other is not line:
+                    other.close()
+            _serve(line, users, order["isolate"])
+            os._exit(0)
+        parents.append(parent)
+    for line in lines:
+        line.close()
+    while parents:
+        ended, status = os.wait()
+        parents.remove(ended)
+        if status:  # one is of no use without the other
+            for parent in parents:
+                os.kill(parent, signal.SIGKILL)
+    return 0
+
+
+def _serve(line: socket.socket, users: Sequence[int], isolated: bool) -> None:
+    """Fork, and end what was forked, as the other end of the line asks for."""
     if sys.platform == "linux":
+        sandbox.end_with_parent()
         sandbox.adopt_orphans()
-    gc.collect()
-    gc.freeze()
-    line.send(b"{}")
+    line.send(json.dumps({"pid": os.getpid()}).encode())
     forked: list[int] = []
     while True:
         message, descriptors, _, _ = socket.recv_fds(line, LARGEST, 4)
@@ -60,16 +87,16 @@ def main() -> int:
                     os.close(descriptor)
             else:
                 line.close()
-                _begin(request, [socket.socket(fileno=descriptor) for descriptor in descriptors])
+                _begin(request, [socket.socket(fileno=descriptor) for descriptor in descriptors], users)
         else:
-            _end(forked, order["isolate"])
+            _end(forked, isolated)
             forked = []
             if not message:
-                return 0
+                return
         line.send(b"{}")
 
 
-def _begin(request: dict[str, Any], lines: Sequence[socket.socket]) -> None:
+def _begin(request: dict[str, Any], lines: Sequence[socket.socket], users: Sequence[int]) -> None:
     """Become what was asked for; it talks through ``lines``. Does not return."""
     try:
         from moi.grading import judge, learner
@@ -80,7 +107,7 @@ def _begin(request: dict[str, Any], lines: Sequence[socket.socket]) -> None:
                     os.dup2(nothing.fileno(), stream)
         limits = sandbox.Limits(**request["limits"])
         if request["folder"] is None:
-            sandbox.enclose(limits)
+            sandbox.enclose(limits, users)
         else:
             sandbox.without_walls(limits, request["folder"])
         tempfile.tempdir = None  # found anew, where this fork may write
