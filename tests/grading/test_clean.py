@@ -44,7 +44,8 @@ def one(data: Any, metadata: Any = None) -> dict[str, Any]:
 
 def picture(kind: str = "png", mode: str = "RGB", size: tuple[int, int] = (9, 7)) -> str:
     into = io.BytesIO()
-    Image.new(mode, size).save(into, kind)
+    drawn = Image.effect_noise(size, 80) if mode == "noise" else Image.new(mode, size)
+    drawn.save(into, kind)
     return base64.b64encode(into.getvalue()).decode()
 
 
@@ -206,6 +207,11 @@ def test_prints_of_a_loop_are_one_output() -> None:
     assert joined["text"].splitlines() == [str(n) for n in range(1000)]
 
 
+def test_prints_with_nothing_to_be_seen_between_them_are_one_output() -> None:
+    line = {"output_type": "stream", "name": "stdout", "text": "x"}
+    assert [made["text"] for made in limited([line, display({}), line])] == ["xx"]
+
+
 class Hostile(dict):  # type: ignore[type-arg]
     def get(self, *_: Any) -> Any:
         raise RuntimeError
@@ -326,13 +332,114 @@ def test_last_resort_is_the_text_as_it_was_typed() -> None:
     assert clean_markdown(tangled) == f"````\n{tangled}\n````"
 
 
-def test_attached_pictures_are_shown() -> None:
-    pictures = clean_attachments(
-        {"a.png": {"image/png": picture()}, "b.png": {"image/png": "x"}, "c": {"text/html": "<b>"}, 3: 4, "d": 5}
-    )
-    assert list(pictures) == ["a.png"]
-    assert clean_markdown("![x](attachment:a.png)", pictures) == "![x](attachment:a.png)"
-    assert "](" not in clean_markdown("![x](attachment:b.png)", pictures)
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp"])
+def test_attached_pictures_stay_byte_for_byte(kind: str) -> None:
+    given = {"a.x": {f"image/{kind}": picture(kind)}}
+    assert clean_attachments(given) == given
+    wrapped = "\n".join(picture(kind)[at : at + 20] for at in range(0, len(picture(kind)), 20))
+    assert clean_attachments({"a.x": {f"image/{kind}": wrapped.splitlines(keepends=True)}}) == given
+    page = BeautifulSoup(clean.render("![x](attachment:a.x)", clean_attachments(given)), "html.parser")
+    assert page.find("img")["src"] == f"data:image/{kind};base64,{picture(kind)}"
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        None,
+        [],
+        "a.png",
+        {"a.png": picture()},
+        {"a.png": None},
+        {"a.png": {"image/png": {"image/png": picture()}}},
+        {"a.png": {"image/png": 5}},
+        {"a.png": {"image/png": [5]}},
+        {"a.png": {"image/png": "not base64"}},
+        {"a.png": {"image/png": picture()[:-1]}},
+        {"a.png": {"image/png": base64.b64encode(b"<script>alert(1)</script>").decode()}},
+        {"a.png": {"image/png": base64.b64encode(b"\x89PNG\r\n\x1a\n<script>alert(1)</script>").decode()}},
+        {"a.png": {"image/png": picture("jpeg")}},
+        {"a.png": {"image/png": base64.b64encode(SVG.encode()).decode()}},
+        {"a.svg": {"image/svg+xml": SVG}},
+        {"a.svg": {"image/svg+xml": base64.b64encode(SVG.encode()).decode()}},
+        {"a.html": {"text/html": picture()}},
+        {"a.bmp": {"image/bmp": picture("bmp")}},
+        {"../a.png": {"image/png": picture()}},
+        {"/a.png": {"image/png": picture()}},
+        {"..\\a.png": {"image/png": picture()}},
+        {'"><script>.png': {"image/png": picture()}},
+        {"a&b.png": {"image/png": picture()}},
+        {"a\n.png": {"image/png": picture()}},
+        {"a\0.png": {"image/png": picture()}},
+        {"\ud800.png": {"image/png": picture()}},
+        {"": {"image/png": picture()}},
+        {"a" * 151: {"image/png": picture()}},
+        {3: {"image/png": picture()}},
+    ],
+    ids=lambda given: repr(given)[:60],
+)
+def test_attachments_that_are_no_plain_pictures_are_left_out(attachments: Any) -> None:
+    assert clean_attachments(attachments) == {}
+
+
+def test_attachments_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, most in (("PASTED", len(picture()) * 3 // 4 - 3), ("PASTED_PIXELS", 9 * 7 - 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(clean, name, most)
+            assert clean_attachments({"a.png": {"image/png": picture()}}) == {}
+    many = {f"{n}.png": {"image/png": picture()} for n in range(clean.MOST_PASTED + 1)}
+    assert len(clean_attachments(many)) == clean.MOST_PASTED
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.png", "![x](attachment:a.png)"),
+        ("a.png", '![x](attachment:a.png "title")'),
+        ("Bild größer.png", "![](<attachment:Bild größer.png>)"),
+        ("Screenshot at 10.12\u202fAM.png", "![](attachment:Screenshot%20at%2010.12%E2%80%AFAM.png)"),
+        ("a (1).png", "![](<attachment:a (1).png>)"),
+    ],
+)
+def test_attached_pictures_are_found_by_ordinary_names(name: str, written: str) -> None:
+    pictures = clean_attachments({name: {"image/png": picture()}})
+    assert clean_markdown(written, pictures) == written
+    # What has to be changed beside it changes nothing of it.
+    for other in (" <script>", " [y](javascript:z)", " ![](http://a.example/x)"):
+        page = BeautifulSoup(clean.render(clean_markdown(written + other, pictures), pictures), "html.parser")
+        assert [shown["src"] for shown in page.find_all("img")] == [f"data:image/png;base64,{picture()}"]
+
+
+@pytest.mark.parametrize("kind", ["png", "gif", "svg+xml", "bmp"])
+def test_what_is_no_picture_is_not_shown_as_one_in_a_text(kind: str) -> None:
+    data = base64.b64encode(SVG.encode()).decode()
+    assert "<img" not in clean.render(clean_markdown(f"![x](data:image/{kind};base64,{data})"))
+
+
+def test_a_picture_that_is_not_there_costs_the_others_nothing() -> None:
+    pictures = clean_attachments({"a.png": {"image/png": picture()}})
+    made = clean_markdown("![](attachment:a.png) ![x](attachment:b.png) ![](http://a.example/x.png)", pictures)
+    assert made == "![](attachment:a.png) *(A picture that cannot be shown.)* [picture](http://a.example/x.png)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![](attachment:a.png)" * 1000,
+        "![a]" * 1000 + "\n\n[a]: attachment:a.png",
+        "![a]" * 1000 + f"\n\n[a]: data:image/png;base64,{picture(size=(200, 200), mode='noise')}",
+        "[a] " * 1000 + "\n\n[a]: https://a.example/" + "x" * 50_000,
+        "[a] " * 1000 + "\n\n[a]: https://a.example/ '" + "x" * 50_000 + "'",
+    ],
+    ids=["attached", "named once", "in the text", "address", "title"],
+)
+def test_no_page_is_many_times_as_long_as_what_it_is_made_of(text: str) -> None:
+    pictures = clean_attachments({"a.png": {"image/png": picture(size=(200, 200), mode="noise")}})
+    assert len(clean.render(clean_markdown(text, pictures), pictures)) < 1_000_000
+    twice = "![](attachment:a.png) and ![](attachment:a.png)"
+    assert clean_markdown(twice, pictures) == twice
 
 
 def test_raw_cells_hold_no_tags() -> None:
@@ -376,6 +483,7 @@ PIECES = strategies.sampled_from(
     ]
     + [
         "[x]: javascript:a\n",
+        "![x](attachment:a)",
         "<javascript:a>",
         "http://a.example",
         "mermaid\n",

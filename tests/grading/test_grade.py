@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import stat
@@ -860,3 +861,22 @@ def _kill_something(running, chance, span, killed):
         running.kill()
         killed.coordinator += 1
         psutil.wait_procs(workers, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("c.Autograde.pre_convert_hook = print", "Autograde.pre_convert_hook"),
+        ("c.BaseConverter.post_convert_hook = 'os.getcwd'", "Autograde.post_convert_hook"),
+        (
+            "c.Autograde.autograde_preprocessors = ['nbgrader.preprocessors.Execute']",
+            "Autograde.autograde_preprocessors",
+        ),
+    ],
+)
+def test_steps_that_would_be_left_out_are_refused(course, setting, named):
+    course.hand_in("ann")
+    (course.root / "nbgrader_config.py").write_text(f"{CONFIG}\n{setting}\n")
+    with pytest.raises(GradeError, match=f"sets {re.escape(named)}, which"):
+        course.grade()
+    assert not (course.root / "autograded").exists()

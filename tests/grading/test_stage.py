@@ -381,10 +381,42 @@ def test_a_note_names_a_few_cells() -> None:
     assert staged.notes == ("Missing answers, left as they were released: n0, n1, n2, n3, n4, n5 and 4 more.",)
 
 
-def test_pictures_are_not_kept_and_said_so() -> None:
-    cells = untouched(why="![](attachment:a.png)")
-    cells[7]["attachments"] = {"a.png": {}}
-    assert laid(*cells).notes == ("Pictures pasted into these are only in the file that was handed in: why.",)
+GIF = {"image/gif": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"}
+NO_PICTURE = {"image/png": "PHNjcmlwdD4="}
+
+
+def test_pictures_of_a_text_stay_with_it() -> None:
+    cells = untouched(why="![](attachment:a.gif)", title="![](attachment:b.gif)", one="# ![](attachment:a.gif)")
+    cells[7]["attachments"] = {"a.gif": GIF, "taken out again.gif": GIF, "also.png": NO_PICTURE}
+    cells[0]["attachments"] = {"b.gif": GIF}
+    cells[3]["attachments"] = {"a.gif": GIF}
+    mine = added("![](attachment:c%20d.gif)", "markdown", attachments={"c d.gif": GIF})
+    given = {"cell_type": "markdown", "metadata": {}, "source": "sales = [1, 2]", "attachments": {"a.gif": GIF}}
+    staged = laid(*cells, mine, given | {"id": "id-data"})
+    assert {c.source: c.attachments for c in staged.cells if c.attachments} == {
+        "![](attachment:a.gif)": {"a.gif": GIF},
+        "![](attachment:b.gif)": {"b.gif": GIF},
+        "![](attachment:c%20d.gif)": {"c%20d.gif": GIF},
+    }
+    assert [note for note in staged.notes if "Pictures" in note] == []
+
+
+def test_pictures_that_are_left_out_are_told() -> None:
+    cells = untouched(why="![](attachment:a.png) ![](attachment:b.gif)")
+    cells[7]["attachments"] = {"a.png": NO_PICTURE, "b.gif": GIF}
+    staged = laid(*cells, added("![](attachment:../c.gif)", "markdown", attachments={"../c.gif": GIF}))
+    assert [c.attachments for c in staged.cells][-2:] == [{"b.gif": GIF}, {}]
+    assert staged.notes == (
+        "Pictures that are no PNG, JPEG, GIF or WebP, or too large, are only in the file that was handed in: "
+        "why, an added cell.",
+    )
+
+
+def test_pictures_of_a_notebook_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_module, "_MOST_PASTED", 2 * len(GIF["image/gif"]))
+    staged = laid(*untouched(), *(added(f"{n} ![](attachment:a)", "markdown", attachments={"a": GIF}) for n in "123"))
+    assert [bool(c.attachments) for c in staged.cells][-3:] == [True, True, False]
+    assert "an added cell" in staged.notes[0]
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8)

@@ -11,7 +11,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,7 @@ class Cell:
     points: float  # 0 if it earns none
     hidden: tuple[tuple[int, int], ...]  # first and last line of each region of hidden tests in source, counted from 1
     metadata: dict[str, Any]  # as in the release, with nbgrader's checksum
+    attachments: dict[str, dict[str, str]] = field(default_factory=dict)  # of a Markdown cell, as nbformat has them
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _read_notebook(file: Path, course: Any, config: Config, assignment: str, own
                 points=float(meta.get("points", 0)) if meta.get("grade") or is_task(cell) else 0.0,
                 hidden=_regions(source, *marks) if role == "test" else (),
                 metadata=json.loads(json.dumps(cell.metadata)),
+                attachments=json.loads(json.dumps(cell.get("attachments", {}))),
             )
         )
         if cell.cell_type == "code":

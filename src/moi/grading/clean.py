@@ -9,7 +9,6 @@ host: a picture that is elsewhere becomes a link to it.
 from __future__ import annotations
 
 import base64
-import binascii
 import html
 import io
 import re
@@ -18,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import nh3
+from mistune.util import escape_url
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from PIL import Image
 
@@ -27,6 +27,8 @@ TEXTS = 400_000  # characters of all outputs of a cell
 PICTURE = 4_000_000  # bytes
 PICTURES = 12_000_000  # bytes in all outputs of a cell
 PIXELS = 16_000_000
+PASTED, PASTED_PIXELS = 8_000_000, 64_000_000  # bytes and pixels of a picture in Markdown: a photo of a drawing
+MOST_PASTED = 200  # attachments of a cell that are looked at
 SIDE = 4_000  # the widest that a page is asked to show a picture, in CSS pixels
 LINES = 100  # of a traceback
 
@@ -41,9 +43,12 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TEX = re.compile(r"\\(?=(bbox|class|cssId|data|href|html\w*|includegraphics|mmlToken|require|style|url)(?![a-zA-Z]))")
 _JOINER = "\u2060"  # invisible; parts the backslash from the name
 
-DATA_URL = re.compile(r"data:image/(png|jpeg|svg\+xml);base64,([A-Za-z0-9+/=\s]*)")
+Attachments = dict[str, dict[str, str]]  # name to MIME type to base64, as nbformat has them
+_SHOWN = ("png", "jpeg", "gif", "webp")
+_RASTER = rf"image/(?:{'|'.join(_SHOWN)});"
+DATA_URL = re.compile(rf"data:image/({'|'.join(_SHOWN)}|svg\+xml);base64,([A-Za-z0-9+/=\s]*)")
 _SVG = re.compile(r"(?>(?:\s+|<\?xml[^>]{0,500}>|<!--(?>.*?-->))*)<svg\b", re.DOTALL)
-_MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff"}
+_FILE_NAME = re.compile(r"[\w .,()+~%\xa0\u202f-]{1,150}")
 
 
 def clean_text(value: Any, limit: int = TEXT) -> str:
@@ -52,8 +57,7 @@ def clean_text(value: Any, limit: int = TEXT) -> str:
     A list of texts is joined. Anything else is nothing. Colours of a terminal stay; a line that was overwritten
     (a progress bar) shows its last state.
     """
-    if isinstance(value, list | tuple):
-        value = "".join(part for part in value if isinstance(part, str))
+    value = _whole(value)
     if not isinstance(value, str):
         return ""
     kept = limit if len(value) <= limit else max(0, limit - 80)  # room to say so: what is cut once stays as it is
@@ -82,7 +86,9 @@ def clean_outputs(outputs: Any, *, ours: bool = False) -> tuple[dict[str, Any], 
             clean = _output(output, budget, ours)
         except Exception:  # whatever it was: the page goes on without it
             clean = _said("[an output that cannot be shown]")
-        if clean is not None:
+        if made and clean and clean["output_type"] == "stream" and clean["name"] == made[-1].get("name"):
+            made[-1]["text"] += clean["text"]  # what stood between them shows nothing
+        elif clean is not None:
             made.append(clean)
         if budget.texts <= 0:
             made.append(_said("[the rest of the output is too long to be shown]"))
@@ -111,15 +117,18 @@ def clean_html(source: str) -> str:
     return (f"<style>{sheets}</style>" if sheets else "") + _TEX.sub("\\\\" + _JOINER, body)
 
 
-def clean_attachments(attachments: Any) -> dict[str, dict[str, str]]:
-    """The pictures among a Markdown cell's attachments, as nbformat keeps them."""
-    made: dict[str, dict[str, str]] = {}
-    for name, kinds in attachments.items() if isinstance(attachments, dict) else ():
-        for kind in ("png", "jpeg"):
-            data = kinds.get(f"image/{kind}") if isinstance(kinds, dict) else None
-            picture = _picture(kind, data) if len(made) < 20 else None
-            if picture and isinstance(name, str) and name not in made and len(name) < 200:
-                made[name] = {f"image/{kind}": picture}
+def clean_attachments(attachments: Any) -> Attachments:
+    """The PNG, JPEG, GIF and WebP pictures among what was pasted into a Markdown cell, unchanged. Never raises.
+
+    Their names are those by which nbconvert looks for them: as an address has them.
+    """
+    made: Attachments = {}
+    for name, kinds in list(attachments.items())[:MOST_PASTED] if isinstance(attachments, dict) else ():
+        if isinstance(name, str) and _FILE_NAME.fullmatch(name) and isinstance(kinds, dict):
+            for kind in _SHOWN:
+                if raw := _decoded(kind, kinds.get(f"image/{kind}"), PASTED, PASTED_PIXELS):
+                    made[escape_url(name)] = {f"image/{kind}": base64.b64encode(raw).decode()}
+                    break
     return made
 
 
@@ -128,9 +137,7 @@ def clean_raw(source: Any) -> str:
     return clean_text(source).replace("<", "&lt;")
 
 
-def clean_markdown(
-    source: Any, attachments: dict[str, dict[str, str]] | None = None, names: Collection[str] | None = None
-) -> str:
+def clean_markdown(source: Any, attachments: Attachments | None = None, names: Collection[str] | None = None) -> str:
     """Markdown that nbconvert renders without script, style, form, foreign load or harmful link. Never raises.
 
     Honest text comes back as it was. Otherwise pictures from elsewhere become links, then tags are shown as text,
@@ -138,17 +145,17 @@ def clean_markdown(
     ``names`` are the ``grade_id`` of the notebook's cells: no heading may take one for its id, or formgrader writes
     the marks of the one into the other. Without them, no heading keeps an id that could be one.
     """
-    if isinstance(source, list | tuple):
-        source = "".join(part for part in source if isinstance(part, str))
+    source = _whole(source)
     if not isinstance(source, str):
         return ""
     pictures = sum(len(found[0]) for found in DATA_URL.finditer(source[: 2 * PICTURE]))
     text = clean_text(source, TEXT + min(pictures, 2 * PICTURE)) if _untidy(source, TEXT + pictures) else source
     if _tangled(text):
         return _as_typed(text)
+    attachments = attachments or {}
     for edit in _REPAIRS:
-        text = edit(text)
-        if _passes(text, attachments or {}, names):
+        text = edit(text, attachments)
+        if _passes(text, attachments, names):
             return text
     typed = _as_typed(text)
     return typed if _passes(typed, {}, names) else "*(A text that cannot be shown.)*"
@@ -189,6 +196,11 @@ def _joined(outputs: list[Any] | tuple[Any, ...]) -> Iterator[Any]:
             yield output
     if name:
         yield {"output_type": "stream", "name": name, "text": parts}
+
+
+def _whole(value: Any) -> Any:
+    """``value``, but a text that is in a list of parts, as nbformat writes it, in one."""
+    return "".join(part for part in value if isinstance(part, str)) if isinstance(value, list | tuple) else value
 
 
 def _said(text: str) -> dict[str, Any]:
@@ -255,8 +267,7 @@ def _data(given: dict[Any, Any], metadata: Any, budget: _Budget) -> tuple[dict[s
 
 def _rich(mimetype: str, value: Any, budget: _Budget) -> str | None:
     """``value`` made harmless, or ``None`` where nothing of it can be shown."""
-    if isinstance(value, list | tuple):
-        value = "".join(part for part in value if isinstance(part, str))
+    value = _whole(value)
     if not isinstance(value, str) or len(value) > 2 * PICTURE:
         return None
     if mimetype.startswith("image/"):
@@ -295,23 +306,32 @@ def _size(metadata: Any, mimetype: str) -> dict[str, int]:
     return {side: n for side, n in sides.items() if type(n) is int and 1 <= n <= SIDE}
 
 
-def _picture(kind: str, data: Any) -> str | None:
-    """A picture in base64, drawn anew from its pixels (an SVG as it is: in an ``<img>`` it runs nothing)."""
-    if isinstance(data, list | tuple):
-        data = "".join(part for part in data if isinstance(part, str))
-    if not isinstance(data, str) or len(data) > 2 * PICTURE:
+def _decoded(kind: str, data: Any, most: int = PICTURE, pixels: int = PIXELS) -> bytes | None:
+    """The bytes of a picture in base64, if it begins as its kind does and is not too large for a browser."""
+    data = _whole(data)
+    if not isinstance(data, str) or len(data) > 2 * most:
         return None
-    if kind == "svg+xml":
-        return _svg(data)
     try:
         raw = base64.b64decode("".join(data.split()), validate=True)
-        if len(raw) > PICTURE or not raw.startswith(_MAGIC[kind]):
-            return None
         with Image.open(io.BytesIO(raw), formats=[kind]) as picture:
-            if not 0 < picture.width * picture.height <= PIXELS:
-                return None
-            modes = ("L", "RGB") if kind == "jpeg" else ("1", "L", "LA", "P", "RGB", "RGBA")
-            pixels = picture if picture.mode in modes else picture.convert("RGB" if kind == "jpeg" else "RGBA")
+            return raw if len(raw) <= most and 0 < picture.width * picture.height <= pixels else None
+    except Exception:  # Pillow raises many kinds
+        return None
+
+
+_MODES = {"png": ("1", "L", "LA", "P", "RGB", "RGBA"), "jpeg": ("L", "RGB")}
+
+
+def _picture(kind: str, data: Any) -> str | None:
+    """A PNG or JPEG in base64, drawn anew from its pixels, or an SVG as it is: in an ``<img>`` it runs nothing."""
+    if kind == "svg+xml":
+        return _svg(data)
+    raw = _decoded(kind, data) if kind in _MODES else None
+    if raw is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(raw), formats=[kind]) as picture:
+            pixels = picture if picture.mode in _MODES[kind] else picture.convert("RGB" if kind == "jpeg" else "RGBA")
             drawn = Image.new(pixels.mode, pixels.size)
             if pixels.mode == "P":
                 palette, clear = pixels.getpalette(), pixels.info.get("transparency")
@@ -320,7 +340,7 @@ def _picture(kind: str, data: Any) -> str | None:
             drawn.paste(pixels)
             into = io.BytesIO()
             drawn.save(into, kind, **({"quality": 90} if kind == "jpeg" else {"compress_level": 4}))
-    except (binascii.Error, OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
+    except Exception:  # its beginning was a picture's, the rest is not
         return None
     return base64.b64encode(into.getvalue()).decode() if into.tell() <= PICTURE else None
 
@@ -444,16 +464,40 @@ _CODE = re.compile(
     r"^[ ]{0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}\1[`~]*[ ]*$|\Z)|(?<!`)(`+)(?!`).+?(?<!`)\2(?!`)",
     re.DOTALL | re.MULTILINE,
 )
+_PASTED_HERE = re.compile(
+    r"!(\[[^\]\n]*\])\((?:<attachment:([^<>\n]{0,200})>|attachment:((?:[^\s()]|\([^\s()]*\)){0,200}))(?:\s\"[^\"\n]*\")?\)"
+)
 _MATHS = re.compile(r"(?<!\\)\$\$.*?\$\$|(?<![\\$])\$[^\n$]+\$", re.DOTALL)
 
 
-def render(source: str, attachments: dict[str, dict[str, str]] | None = None) -> str:
-    """Markdown as nbconvert's HTML; raises whatever mistune raises."""
-    renderer = IPythonRenderer(escape=False, attachments=attachments or {})
-    return MarkdownWithMath(renderer=renderer).render(source)
+class _Renderer(IPythonRenderer):
+    """nbconvert's, which gives up on a page that a picture or an address, given once and used often, would fill."""
+
+    def __init__(self, attachments: Attachments, room: int) -> None:
+        super().__init__(escape=False, attachments=attachments)
+        self.room = room
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        return self._counted(super().link(text, url, title))
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        return self._counted(super().image(text, url, title))
+
+    def _counted(self, made: str) -> str:
+        self.room -= len(made)
+        if self.room < 0:
+            raise ValueError("the page is many times as long as what it is made of")
+        return made
 
 
-def _passes(source: str, attachments: dict[str, dict[str, str]], names: Collection[str] | None) -> bool:
+def render(source: str, attachments: Attachments | None = None) -> str:
+    """Markdown as nbconvert's HTML; raises whatever mistune raises, and ``ValueError`` where it would be endless."""
+    attachments = attachments or {}
+    given = len(source) + sum(len(data) for kinds in attachments.values() for data in kinds.values())
+    return MarkdownWithMath(renderer=_Renderer(attachments, 3 * given + TEXT)).render(source)
+
+
+def _passes(source: str, attachments: Attachments, names: Collection[str] | None) -> bool:
     try:
         return _harmless(render(source, attachments), names)
     except Exception:  # a page that cannot be rendered fails formgrader as well
@@ -487,7 +531,7 @@ def _fits(tag: str, name: str, value: str, names: Collection[str] | None) -> boo
         return _harmless_link(value)
     if name == "src":
         found = DATA_URL.fullmatch(value)
-        return found is not None and found[1] != "svg+xml" and _picture(found[1], found[2]) is not None
+        return bool(found and found[1] in _SHOWN and _decoded(found[1], found[2], PASTED, PASTED_PIXELS))
     if name == "id":
         value = urllib.parse.unquote(value)
         if names is None:
@@ -512,7 +556,7 @@ def outside(pattern: re.Pattern[str], source: str, edit: Callable[[str], str]) -
     return "".join([*parts, edit(source[at:])])
 
 
-def _headings(source: str) -> str:
+def _headings(source: str, _: Attachments) -> str:
     """Headings with an invisible mark at the end, which makes their ids unlike any cell's name."""
     line = re.compile(
         r"^([ ]{0,3}(?:[>*+-][ ]*|\d+[.)][ ]*)*#{1,6}.*\S|.*\S(?=\s*\n[ ]{0,3}(?:=+|-+)[ ]*$))[ ]*$", re.MULTILINE
@@ -520,31 +564,38 @@ def _headings(source: str) -> str:
     return outside(_CODE, source, lambda text: line.sub(rf"\1{_JOINER}", text))
 
 
-def _tame(source: str) -> str:
-    """Pictures from elsewhere as links, and macros of MathJax that do more than typeset parted from their names."""
+def _tame(source: str, attachments: Attachments) -> str:
+    """Pictures from elsewhere as links, those from nowhere as words, and macros of MathJax parted from their names."""
+
+    def pasted(found: re.Match[str]) -> str:
+        name = escape_url(found[2] or found[3])
+        return f"!{found[1]}(attachment:{name})" if name in attachments else "*(A picture that cannot be shown.)*"
 
     def edit(text: str) -> str:
-        text = re.sub(r"!\[\](?=[(\[])(?!\(data:)", "[picture]", text)
-        text = re.sub(r"!(?=\[)(?!\[[^\]]*\]\(data:image/(?:png|jpeg);)", "", text)
+        text = _PASTED_HERE.sub(pasted, text)
+        text = re.sub(r"!\[\](?=[(\[])(?!\((?:data|attachment):)", "[picture]", text)
+        text = re.sub(rf"!(?=\[)(?!\[[^\]]*\]\((?:data:{_RASTER}|attachment:))", "", text)
         return _TEX.sub("\\\\" + _JOINER, text)
 
     return outside(_CODE, source, edit)
 
 
-def _tags_as_text(source: str) -> str:
+def _tags_as_text(source: str, _: Attachments) -> str:
     source = re.sub(r"(?m)^(.*?(?:`{3,}|~{3,}))[ \t]*mermaid", r"\1text", source)
     address = r"(?!(?:https?://|mailto:)[^\s<>]*>)"
     tag = re.compile(rf"<(?=[a-zA-Z/!?]){address}")
     return outside(_CODE, source, lambda text: outside(_MATHS, text, lambda part: tag.sub("&lt;", part)))
 
 
-def _links_as_text(source: str) -> str:
-    source = re.sub(r"\](?=[(\[])(?!\(\s*(?:https?://|data:image/(?:png|jpeg);))", r"]\\", source)
+def _links_as_text(source: str, _: Attachments) -> str:
+    source = re.sub(rf"\](?=[(\[])(?!\(\s*(?:https?://|data:{_RASTER}|attachment:))", r"]\\", source)
     source = re.sub(r"(?m)^([ >]*)\[([^\]\n]*)\]:", r"\1\\[\2]:", source)
     return re.sub(r"<(?=[a-zA-Z][\w+.-]*:)(?!https?://)", "&lt;", source)
 
 
-_REPAIRS: tuple[Callable[[str], str], ...] = (lambda text: text, _headings, _tame, _tags_as_text, _links_as_text)
+_REPAIRS: tuple[Callable[[str, Attachments], str], ...] = (
+    lambda source, _: source, _headings, _tame, _tags_as_text, _links_as_text
+)  # fmt: skip
 
 
 def _untidy(source: str, limit: int) -> bool:

@@ -59,6 +59,12 @@ class Course:
         """nbgrader's converter, for its settings: permissions, ``create_student``, ``exclude_overwriting``."""
         return Autograde(coursedir=self.directory, config=self.config)
 
+    def ignored(self) -> list[str]:
+        """The settings of nbgrader's autograde that this course makes and that ``moi grade`` could not follow."""
+        usual = Autograde(coursedir=self.directory)
+        names = ("pre_convert_hook", "post_convert_hook", "sanitize_preprocessors", "autograde_preprocessors")
+        return [f"Autograde.{name}" for name in names if getattr(self.autograde, name) != getattr(usual, name)]
+
     @property
     def timeout(self) -> float | None:
         """Seconds that a cell may take; None for no limit."""

@@ -19,7 +19,7 @@ from nbconvert.exporters import Exporter
 from nbconvert.filters.ansi import ansi2html, strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, GetGrades
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
@@ -69,13 +69,25 @@ class Part:
     ideas: list[Idea] = field(default_factory=list)
     outputs: list[Markup] = field(default_factory=list)
     comment: Markup = Markup()
+    open: str = ""  # "unmarked": a person has to mark it; "again": a person has, and has to look at it again
 
     @property
     def state(self) -> str:
-        """``full``, ``part`` or ``none`` of the points, or nothing where there are none to earn."""
-        if not self.points or self.score is None:
+        """``full``, ``part`` or ``none`` of the points, or nothing where there are none to earn, or none given yet."""
+        if not self.points or self.score is None or self.open == "unmarked":
             return ""
         return "full" if self.score >= self.points else "part" if self.score > 0 else "none"
+
+
+class _Grades(GetGrades):
+    """nbgrader's step that puts grades into the notebook, where it has no word for a mark that is still to come."""
+
+    def _get_score(self, cell: NotebookNode, resources: Any) -> None:
+        super()._get_score(cell, resources)
+        name = cell.metadata.nbgrader["grade_id"]
+        grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+        unmarked = grade.manual_score is None and grade.auto_score is None  # nbgrader's score is then 0
+        cell.metadata.nbgrader["open"] = "unmarked" if unmarked else "again" if grade.needs_manual_grade else ""
 
 
 class Feedback(Exporter):
@@ -84,25 +96,27 @@ class Feedback(Exporter):
     file_extension = ".html"
     output_mimetype = "text/html"
 
+    def register_preprocessor(self, preprocessor: Any, enabled: bool = False) -> Any:
+        """As nbconvert's, with a step of our own for the one with which nbgrader reads the grades."""
+        return super().register_preprocessor(_Grades if preprocessor is GetGrades else preprocessor, enabled)
+
     def from_notebook_node(  # type: ignore[override]  # text, as of each of nbconvert's own
         self, nb: NotebookNode, resources: Any | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
         """The page, and nbconvert's resources; nbgrader's preprocessors have put the grades into ``nb``."""
         nb, resources = super().from_notebook_node(nb, resources, **kw)
         graded = resources.get("nbgrader", {})
-        frame = Environment(
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        frame = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         frame.filters["points"] = lambda value: f"{round(float(value), 2):g}"
+        parts = list(_Reader(self, nb).parts())
         page = frame.from_string(_PAGE).render(
             title=clean_text(graded.get("notebook") or resources.get("metadata", {}).get("name", "")),
             score=graded.get("score"),
             max_score=graded.get("max_score"),
             late_penalty=graded.get("late_penalty") or 0,
-            parts=list(_Reader(self, nb).parts()),
+            parts=parts,
+            unmarked=sum(part.points or 0 for part in parts if part.open == "unmarked"),
+            again=any(part.open == "again" for part in parts),
             light=Markup(HtmlFormatter(style=_LIGHT).get_style_defs(".highlight")),
             dark=Markup(HtmlFormatter(style=_DARK).get_style_defs(".highlight")),
         )
@@ -137,6 +151,7 @@ class _Reader:
             part = Part("text" if cell.cell_type == "markdown" else "code", name=clean_text(entry.get("grade_id")))
             if entry.get("grade") or entry.get("task"):
                 part.score, part.points = _number(entry.get("score")), _number(entry.get("points"))
+                part.open = str(entry.get("open", ""))
             if entry.get("task"):
                 part.kind = "task"
             elif entry.get("solution"):
@@ -322,6 +337,10 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 _PAGE = """\
+{% macro mark(part) -%}
+{% if part.open == "unmarked" %}not marked yet
+{%- else %}{{ part.score | points }} of {{ part.points | points }}{% endif %}
+{%- endmacro %}
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -372,6 +391,10 @@ nav a {
   display: block; padding: .3rem .7rem; border-radius: 1rem; text-decoration: none; font-size: .9rem;
   min-height: 2rem; color: var(--quiet); background: var(--soft);
 }
+.score {
+  padding: .1rem .6rem; border-radius: 1rem; font-weight: 600; white-space: nowrap;
+  color: var(--quiet); background: var(--soft);
+}
 .full > a, .full .score { color: var(--full); background: var(--full-soft); }
 .part > a, .part .score { color: var(--part); background: var(--part-soft); }
 .none > a, .none .score { color: var(--none); background: var(--none-soft); }
@@ -389,7 +412,6 @@ section > header {
 }
 section > header h2 { margin: 0; font-size: 1rem; }
 section > header h2 small { font-weight: normal; color: var(--quiet); }
-.score { padding: .1rem .6rem; border-radius: 1rem; font-weight: 600; white-space: nowrap; }
 ul.ideas { list-style: none; margin: .5rem 0; padding: 0; }
 ul.ideas li {
   display: grid; grid-template-columns: 1.5rem 1fr auto; gap: 0 .4rem; padding: .4rem 0;
@@ -415,7 +437,11 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 <header class="top">
 <h1>{{ title }}</h1>
 {% if score is not none %}
-<p class="total"><strong>{{ score | points }}</strong> of {{ max_score | points }} points</p>
+<p class="total"><strong>{{ score | points }}</strong> of {{ max_score | points }} points
+{%- if unmarked %} so far, {{ unmarked | points }} still to be marked by hand{% endif %}</p>
+{% if again %}
+<p>Some marks were given by hand before and will be looked at again. They may change.</p>
+{% endif %}
 {% if late_penalty > 0 %}
 <p>{{ late_penalty | points }} points have been taken off because the work came in late.</p>
 {% endif %}
@@ -424,7 +450,7 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 <ol>
 {% for part in parts if part.points and part.score is not none %}
 <li class="{{ part.state }}">
-<a href="#part-{{ parts.index(part) }}">{{ part.name }}: {{ part.score | points }} of {{ part.points | points }}</a>
+<a href="#part-{{ parts.index(part) }}">{{ part.name }}: {{ mark(part) }}</a>
 </li>
 {% endfor %}
 </ol>
@@ -435,9 +461,10 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 <section class="{{ part.kind }} {{ part.state }}" id="part-{{ loop.index0 }}">
 {% if part.kind not in ("text", "code") %}
 <header>
-<h2>{{ {"answer": "Your answer", "checks": "Checks", "task": "Task"}[part.kind] }} <small>{{ part.name }}</small></h2>
+<h2>{{ {"answer": "Your answer", "checks": "Checks", "task": "Task"}[part.kind] }}
+<small>{{ part.name }}{{ ", to be looked at again" if part.open == "again" }}</small></h2>
 {% if part.points and part.score is not none %}
-<span class="score">{{ part.score | points }} of {{ part.points | points }} points</span>
+<span class="score">{{ mark(part) }}{{ "" if part.open == "unmarked" else " points" }}</span>
 {% endif %}
 </header>
 {% endif %}
@@ -457,8 +484,8 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 </li>
 {% endfor %}
 </ul>
-{% elif not part.outputs %}
-<p>{{ "All checks hold." if part.state == "full" else "These checks do not hold." }}</p>
+{% elif not part.outputs and part.open != "unmarked" %}
+<p>{{ "Not all of these checks hold." if part.state in ("part", "none") else "All checks hold." }}</p>
 {% endif %}
 {% for output in part.outputs %}
 <div class="body">{{ output }}</div>

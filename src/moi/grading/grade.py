@@ -184,6 +184,12 @@ class _Run:
 
     def __init__(self, asked: Asked, course: Course, told: Reporter) -> None:
         self.asked, self.course, self.told = asked, course, told
+        if ignored := course.ignored():
+            raise CourseError(
+                f"nbgrader_config.py sets {' and '.join(ignored)}, which `moi grade` does not run: submissions are "
+                "staged and run in another way. Do that work in a command of its own, before or after, and take the "
+                "setting out"
+            )
         self.summary = Summary(asked.assignment)
         if asked.assignment not in (there := course.assignments()):
             where = course.folder(course.directory.source_directory, ".", "")

@@ -72,9 +72,9 @@ def graded(notebook: Notebook, staged: Staged, run: Run, config: Config, marks: 
         if is_solution(cell) or is_task(cell):
             untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
             comments[name] = "No response." if untouched and not is_task(cell) else None
-        if _by_learner(notebook, given):  # only now: the checksum is of what was handed in
+        if _written_by_learner(notebook, given):  # only now: the checksum is of what was handed in
             if given.kind == "markdown":
-                cell.source = clean_markdown(given.source, names=names)
+                cell.source = clean_markdown(given.source, cell.get("attachments"), names)
             elif given.kind == "raw":
                 cell.source = clean_raw(given.source)
         cells.append(cell)
@@ -97,12 +97,24 @@ def _by_learner(notebook: Notebook, given: StagedCell) -> bool:
     return given.cell is None or notebook.cells[given.cell].role in ("answer", "free")
 
 
+def _written_by_learner(notebook: Notebook, given: StagedCell) -> bool:
+    """Whether what stands in a cell may be other than what the author released there."""
+    if given.cell is None:
+        return True
+    own = notebook.cells[given.cell]
+    released = given.kind == own.kind and given.source == own.release
+    return _by_learner(notebook, given) and not released
+
+
 def _cell(notebook: Notebook, given: StagedCell, id_: str) -> Any:
     make = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}[given.kind]
-    if given.cell is None:
-        return make(given.source, id=id_)
-    own = notebook.cells[given.cell]
-    cell = make(given.source if _by_learner(notebook, given) else own.source, id=id_)
+    own = None if given.cell is None else notebook.cells[given.cell]
+    cell = make(given.source if own is None or _by_learner(notebook, given) else own.source, id=id_)
+    attachments = (own.attachments if own else {}) | given.attachments
+    if attachments and given.kind == "markdown":
+        cell.attachments = nbformat.from_dict(attachments)
+    if own is None:
+        return cell
     if given.kind == own.kind:
         cell.metadata.update(nbformat.from_dict(copy.deepcopy(own.metadata)))
     if own.role in ("given", "test") and "checksum" in cell.metadata.get("nbgrader", {}):
@@ -146,11 +158,15 @@ def _score(cell: Any) -> tuple[float | None, str]:
 
 def _answers(notebook: Notebook, staged: Sequence[StagedCell]) -> Iterator[tuple[str, str]]:
     """What each cell's score rests on: an answer on itself, a test on the learner's code, a task on all of it."""
-    written = [(cell.kind, cell.source) for cell in staged if _by_learner(notebook, cell)]
+    written = [(cell.kind, _content(cell)) for cell in staged if _by_learner(notebook, cell)]
     whole, code = _digest(repr(written)), _digest(repr([source for kind, source in written if kind == "code"]))
     for given in staged:
         if given.cell is not None and (own := notebook.cells[given.cell]).name:
-            yield own.name, {"answer": _digest(given.source), "test": code}.get(own.role, whole)
+            yield own.name, {"answer": _digest(_content(given)), "test": code}.get(own.role, whole)
+
+
+def _content(given: StagedCell) -> str:
+    return given.source + (repr(sorted(given.attachments.items())) if given.attachments else "")
 
 
 def _digest(text: str) -> str:

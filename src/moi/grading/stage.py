@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from moi.grading.assignment import Cell, Kind, Notebook
 
@@ -20,7 +21,9 @@ _MOST_CONTAINERS, _MOST_VALUES = 2_000_000, 10_000_000  # as read, these take ab
 LARGEST_SOURCE = 1_000_000  # characters of one cell
 MOST_CELLS, MOST_ADDED_CELLS = 20_000, 500
 _MOST_ADDED_TEXT = 5_000_000  # characters of all added cells
+_MOST_PASTED = 40_000_000  # characters, in base64, of all pictures pasted into cells
 _LARGEST_FILE, _MOST_FILES, _MOST_BYTES, _DEEPEST, _MOST_ENTRIES = 20_000_000, 200, 100_000_000, 8, 5_000
+_LEFT_OUT = "Pictures that are no PNG, JPEG, GIF or WebP, or too large, are only in the file that was handed in"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class StagedCell:
     kind: Kind
     source: str  # of a test the author's own, hidden tests and all: not for the learner's process
     cell: int | None  # place in Notebook.cells; None for a cell that the learner added
+    attachments: dict[str, dict[str, str]] = field(default_factory=dict)  # the learner's pictures in it, harmless
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class _Written:
     text: str | None
     grade_id: str
     id: str
-    has_pictures: bool
+    attachments: Any
 
 
 @dataclass
@@ -72,6 +76,9 @@ class _Notes:
 
     def say(self, sentence: str) -> None:
         self.said[sentence] = None
+
+    def add(self, sentence: str, cell: str, times: int = 1) -> None:
+        self.about[sentence][cell] += times
 
     def told(self, most: int = 6) -> tuple[str, ...]:
         made = list(self.said)
@@ -89,6 +96,7 @@ class _Layout:
         self.notes = notes
         self.taken: dict[int, _Written] = {}  # by place in the author's notebook
         self.added: dict[int, list[_Written]] = defaultdict(list)  # by the author's cell they follow, -1 for none
+        self.room = _MOST_PASTED
 
     def staged(self) -> Iterator[StagedCell]:
         self._follow(self._matches())
@@ -106,7 +114,8 @@ class _Layout:
                 yield StagedCell(cell.kind, _untouched(cell), place)
             elif place in self.taken:
                 mine = self.taken[place]
-                yield StagedCell(mine.kind or cell.kind, cell.release if mine.text is None else mine.text, place)
+                text, kind = cell.release if mine.text is None else mine.text, mine.kind or cell.kind
+                yield StagedCell(kind, text, place, self._pasted(mine, kind, self._called(place)))
             yield from self._added(following[place])
         self._note_what_changed()
 
@@ -149,11 +158,12 @@ class _Layout:
                 moved = moved or place < last
                 last = place
             elif self.cells[place].role in ("given", "test"):
-                self.notes.about["Copies of the author's cells were left out"][self._called(place)] += 1
+                self.notes.add("Copies of the author's cells were left out", self._called(place))
             else:
-                self.notes.about["Copies of these cells are kept as added cells; the first one counts as the answer"][
-                    self._called(place)
-                ] += 1
+                self.notes.add(
+                    "Copies of these cells are kept as added cells; the first one counts as the answer",
+                    self._called(place),
+                )
                 self.added[last].append(written)
         if moved:
             self.notes.say("Cells had been moved; they are in the author's order again.")
@@ -190,7 +200,7 @@ class _Layout:
             self.taken[later] = written
             place = later  # what comes next follows this cell
             if self.cells[later].role == "answer":
-                self.notes.about["Recognised by its place only"][self._called(later)] += 1
+                self.notes.add("Recognised by its place only", self._called(later))
 
     def _limit_added(self) -> None:
         count = size = left_out = 0
@@ -211,41 +221,51 @@ class _Layout:
     def _answer(self, place: int, cell: Cell) -> StagedCell:
         mine = self.taken.get(place)
         if mine is None:
-            self.notes.about["Missing answers, left as they were released"][self._called(place)] += 1
+            self.notes.add("Missing answers, left as they were released", self._called(place))
         elif mine.text is None:
-            self.notes.about["Answers that are no text, or too long, left as they were released"][
-                self._called(place)
-            ] += 1
+            self.notes.add("Answers that are no text, or too long, left as they were released", self._called(place))
         else:
             if mine.kind != cell.kind:
-                self.notes.about["The kind of these answers' cells had been changed, and was put back"][
-                    self._called(place)
-                ] += 1
-            if mine.has_pictures:
-                self.notes.about["Pictures pasted into these are only in the file that was handed in"][
-                    self._called(place)
-                ] += 1
-            return StagedCell(cell.kind, mine.text, place)
+                self.notes.add(
+                    "The kind of these answers' cells had been changed, and was put back", self._called(place)
+                )
+            return StagedCell(cell.kind, mine.text, place, self._pasted(mine, cell.kind, self._called(place)))
         return StagedCell(cell.kind, cell.release, place)
 
     def _added(self, cells: list[_Written]) -> Iterator[StagedCell]:
         for written in cells:
-            if written.has_pictures:
-                self.notes.about["Pictures pasted into these are only in the file that was handed in"][
-                    "an added cell"
-                ] += 1
             if written.kind is None:
                 self.notes.say("An added cell of an unknown kind is kept as plain text.")
-            yield StagedCell(written.kind or "raw", written.text or "", None)
+            kind = written.kind or "raw"
+            yield StagedCell(kind, written.text or "", None, self._pasted(written, kind, "an added cell"))
+
+    def _pasted(self, written: _Written, kind: str, called: str) -> dict[str, dict[str, str]]:
+        """The pictures that a cell shows of those pasted into it. JupyterLab keeps also what was taken out again."""
+        if kind != "markdown" or not written.attachments or not isinstance(written.attachments, dict):
+            return {}
+        from moi.grading.clean import MOST_PASTED, clean_attachments  # slow to import, and seldom needed
+
+        text = unquote(written.text or "")
+        newest = list(written.attachments.items())[-MOST_PASTED:]
+        shown = {name: kinds for name, kinds in newest if f"attachment:{unquote(name)}" in text}
+        kept = {}
+        for name, kinds in clean_attachments(shown).items():
+            size = sum(map(len, kinds.values()))
+            if size <= self.room:
+                kept[name] = kinds
+                self.room -= size
+        if left_out := len(shown) - len(kept):
+            self.notes.add(_LEFT_OUT, called, left_out)
+        return kept
 
     def _note_what_changed(self) -> None:
         for place, cell in enumerate(self.cells):
             if cell.role not in ("given", "test"):
                 continue
             if place not in self.taken:
-                self.notes.about["Missing cells of the author's, put back"][self._called(place)] += 1
+                self.notes.add("Missing cells of the author's, put back", self._called(place))
             elif _bare(self.taken[place].text or "") != _bare(cell.release):
-                self.notes.about["Changed cells of the author's, put back"][self._called(place)] += 1
+                self.notes.add("Changed cells of the author's, put back", self._called(place))
 
     def _called(self, place: int) -> str:
         return self.cells[place].name or f"cell {place + 1}"
@@ -339,7 +359,7 @@ def _written(cell: dict[str, Any], notes: _Notes) -> _Written:
         text=text,
         grade_id=grade_id if isinstance(grade_id, str) else "",
         id=cell["id"] if isinstance(cell.get("id"), str) else "",
-        has_pictures=bool(cell.get("attachments")),
+        attachments=cell.get("attachments"),
     )
 
 
