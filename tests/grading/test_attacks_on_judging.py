@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
+import time
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,10 @@ from naive import graded
 from moi.grading import run as running
 from moi.grading.assignment import Assignment
 from moi.grading.codec import CannotCross, Crossing, packed, unpacked
-from moi.grading.remote import Session
+from moi.grading.folder import Folder
+from moi.grading.line import Gone
 from moi.grading.run import Bench, Run, as_written
+from moi.grading.session import Session
 from moi.grading.stage import Staged, stage
 
 HERE = Path(__file__).parent / "attacks"
@@ -47,14 +51,20 @@ class Order:
         self.item, self.units = item, units
     def matches(self, item, units):
         return (self.item, self.units) == (item, units)
+    def is_large(self):
+        return self.units > 2
 """
+
+
+def points(part: Mapping[str, Any]) -> float:
+    return float(part.get("points", 1))
 
 
 def cells() -> Iterator[tuple[str, str]]:
     yield "given", GIVEN
     for part in PARTS.values():
         yield "answer", f"### BEGIN SOLUTION\n{part['reference']}### END SOLUTION"
-        yield f"test {part.get('points', 1)}", part["test"]
+        yield f"test {points(part)}", part["test"]
 
 
 def handed_in(assignment: Assignment, attack: dict[str, Any]) -> bytes:
@@ -90,8 +100,8 @@ class Opened:
         self.bench = Bench(assignment.notebooks[0], assignment.files, timeout=TIMEOUT)
         self.honest = self.graded(as_written(assignment.notebooks[0]))
 
-    def graded(self, staged: Staged) -> tuple[dict[str, float], Run]:
-        run = self.bench.run(staged)
+    def graded(self, staged: Staged, files: Mapping[str, bytes] | None = None) -> tuple[dict[str, float], Run]:
+        run = self.bench.run(staged, files)
         by_name = scores(self.assignment, staged, run)
         return dict(zip(PARTS, by_name.values(), strict=True)), run
 
@@ -117,25 +127,32 @@ def told(run: Run) -> str:
     )
 
 
-def gained(attack: dict[str, Any], found: dict[str, float | None]) -> list[str]:
-    return [label for label in attack["targets"] if (found.get(label) or 0) > attack.get("earned", 0)]
-
-
-def leaked(text: str) -> list[str]:
-    return [secret for secret in SECRETS if secret in text]
+def achieved(attack: dict[str, Any], scores: Mapping[str, float | None], text: str) -> list[str]:
+    """What an attack has got by its ``scores`` and what is told: nothing, where it is defended against."""
+    lines = text.splitlines()
+    return [
+        *(f"gained {label}" for label in attack["targets"] if (scores.get(label) or 0) > attack.get("earned", 0)),
+        *(f"leaked {secret}" for secret in SECRETS if secret in text),
+        *(f"forged {line}" for line in attack.get("forges", ()) if line in lines),
+        *(
+            f"spoilt {label}"
+            for label, part in PARTS.items()
+            if label not in attack["targets"] and attack.get("others", True) and scores.get(label) != points(part)
+        ),
+    ]
 
 
 def test_the_reference_earns_everything(opened: Opened) -> None:
-    assert opened.honest[0] == {label: part.get("points", 1) for label, part in PARTS.items()}
+    assert opened.honest[0] == {label: points(part) for label, part in PARTS.items()}
 
 
 @pytest.fixture(scope="module")
 def weakened(assignment: Assignment) -> Iterator[Opened]:
-    """The same pipeline with its defences off."""
+    """The same pipeline, but what of its defences a file names is off."""
     start = subprocess.Popen
 
     def weak(command: list[str], *given: Any, **named: Any) -> Any:
-        return start([*command[:3], "-m", "weakened", *command[-2:]], *given, **named)
+        return start([*command[:3], "-m", "weakened", *command[5:]], *given, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running.subprocess, "Popen", weak)
@@ -145,43 +162,79 @@ def weakened(assignment: Assignment) -> Iterator[Opened]:
         made.bench.close()
 
 
-def named(*, shown: str | None = None) -> Iterator[Any]:
+def named(where: str) -> Iterator[Any]:
     for name, attack in ATTACKS.items():
-        if shown is None or attack["shown"] == shown:
-            marks = [pytest.mark.long] if attack.get("long") else []
-            if "remains" in attack and shown is None:
-                marks.append(pytest.mark.xfail(strict=True, reason=attack["remains"]))
-            yield pytest.param(name, marks=marks)
+        if where in attack:
+            yield pytest.param(name, marks=[pytest.mark.long] if attack.get("long") else [])
 
 
-@pytest.mark.parametrize("name", list(named()))
+@pytest.mark.parametrize("name", list(named("targets")))
 def test_attack_gains_nothing(name: str, opened: Opened) -> None:
     attack = ATTACKS[name]
     notebook = opened.assignment.notebooks[0]
     found, run = opened.graded(stage(notebook, handed_in(opened.assignment, attack)))
-    assert not gained(attack, found), [o for outputs in run.outputs for o in outputs]
-    assert not leaked(told(run))
-    if attack.get("others", True):
-        assert {label: found[label] for label in found if label not in attack["targets"]} == {
-            label: score for label, score in opened.honest[0].items() if label not in attack["targets"]
-        }
+    assert not achieved(attack, found, told(run)), [o for outputs in run.outputs for o in outputs]
     after, innocent = opened.graded(as_written(notebook))
     assert after == opened.honest[0] and innocent.notes == opened.honest[1].notes
 
 
-@pytest.mark.parametrize("name", list(named(shown="naive")))
+def test_each_attack_is_shown_to_work() -> None:
+    assert [name for name, attack in ATTACKS.items() if ("shown" in attack) == ("off" in attack)] == []
+
+
+@pytest.mark.parametrize("name", list(named("shown")))
 def test_attack_works_without_a_boundary(name: str, assignment: Assignment, tmp_path: Path) -> None:
     attack = ATTACKS[name]
+    assert attack["shown"] == "naive"
     found = graded(assignment.notebooks[0], handed_in(assignment, attack), tmp_path)
     by_label = dict(zip(PARTS, found["scores"].values(), strict=False))
-    assert found.get("stopped") or gained(attack, by_label) or leaked(found["text"]), found
+    assert found.get("stopped") or achieved(attack | {"others": False}, by_label, found["text"]), found
 
 
-@pytest.mark.parametrize("name", list(named(shown="weak")))
-def test_attack_works_where_the_defences_are_off(name: str, weakened: Opened) -> None:
+@pytest.mark.parametrize("name", list(named("off")))
+def test_attack_works_where_the_defence_is_off(name: str, weakened: Opened) -> None:
     attack = ATTACKS[name]
-    found, run = weakened.graded(stage(weakened.assignment.notebooks[0], handed_in(weakened.assignment, attack)))
-    assert gained(attack, found) or leaked(told(run)), told(run)
+    staged = stage(weakened.assignment.notebooks[0], handed_in(weakened.assignment, attack))
+    found, run = weakened.graded(staged, {"off": " ".join(attack["off"]).encode()})
+    assert achieved(attack, found, told(run)), told(run)
+
+
+def test_without_a_defence_off_it_is_the_same_pipeline(weakened: Opened, opened: Opened) -> None:
+    staged = as_written(weakened.assignment.notebooks[0])
+    assert weakened.graded(staged, {"off": b""})[0] == opened.honest[0]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\xff\xff\xff\xff" + b"x" * 1000,
+        b"\0\0\0\5junk!",
+        *(
+            struct.pack("!I", len(data)) + data
+            for data in map(packed, [7, [], ["answer"], ["answer", None, [], None, 5], ["told", None, [], None], {}])
+        ),
+    ],
+    ids=lambda sent: str(sent)[:30],
+)
+def test_what_is_no_message_ends_the_line_at_once(sent: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
+    session.deadline = time.monotonic() + 60
+    with theirs:
+        theirs.send(sent)
+        with pytest.raises(Gone) as gone:
+            session.ask("names", ["total"])
+    assert not gone.value.slow and session.end is None
+
+
+class Nothing(Folder):
+    """A folder without a file."""
+
+    def __init__(self) -> None:
+        pass
+
+    def changes(self) -> dict[str, bytes | None]:
+        return {}
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary()
@@ -204,7 +257,7 @@ FORMS = st.recursive(
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(form=FORMS)
 def test_any_message_is_a_value_or_cannot_cross(form: Any) -> None:
-    line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, None)  # type: ignore[arg-type]
+    line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, Nothing())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -237,6 +290,6 @@ def test_any_bytes_are_a_form_or_cannot_cross(data: bytes) -> None:
     ids=lambda form: str(form)[:40],
 )
 def test_a_bomb_cannot_cross(form: Any) -> None:
-    line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, None)  # type: ignore[arg-type]
+    line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, Nothing())
     with contextlib.closing(line), pytest.raises(CannotCross):
         line.codec.decode(form, Crossing())

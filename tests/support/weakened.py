@@ -1,42 +1,91 @@
-"""A warmed parent whose judge has its defences off, to show that an attack works where they are not. See ``zygote``."""
+"""Warmed parents whose judge has some of its defences off, to show that an attack works where they are. See ``zygote``.
+
+A file ``off`` that is handed in along with a notebook names them: functions of this module.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import tempfile
+import time
 from typing import Any
 
 from moi.grading import judge, remote, told, zygote
 from moi.grading.judge import Judge
-from moi.grading.remote import Session
+from moi.grading.session import Session
+
+Work = dict[str, Any]  # what a judge is given to do; see ``run``
 
 
-class _Every:
+def truth_is_asked_for(work: Work) -> None:
+    """Objects decide what is true of them, also where the reference has data, and take part in numpy's comparisons."""
+    remote._PROTOCOLS = ()  # type: ignore[assignment]
+    Session.may_ask = lambda *_: True  # type: ignore[method-assign, assignment]
+    Session.special = property(lambda self: frozenset(remote._TRUTH), _ignore)  # type: ignore[assignment]
+
+
+def changes_count(work: Work) -> None:
+    """What a function has changed of its arguments is taken, also where the reference changes none."""
+    work["may_change"] = range(1000)
+
+
+def errors_are_raised_as_they_are(work: Work) -> None:
+    """Also those that end more than a test."""
+    Session._may_raise = lambda *_: True  # type: ignore[method-assign, assignment]
+
+
+def names_are_asked_for_all_at_once(work: Work) -> None:
+    """One that cannot cross takes all others along."""
+
+    def names(self: Session, wanted: list[str]) -> dict[str, Any]:
+        try:
+            return {name: found[0] for name, found in self.ask("names", wanted).items()}
+        except Exception:
+            return {}
+
+    Session.names = names  # type: ignore[method-assign]
+
+
+def each_answer_has_a_deadline_of_its_own(work: Work) -> None:
+    """Instead of one for all that a test asks."""
+    Session.deadline = property(lambda self: time.monotonic() + 4, _ignore)  # type: ignore[assignment]
+
+
+def all_is_told(work: Work) -> None:
+    """What a learner's code says in hidden tests: an error's name and words, and a line that is in no cell."""
+    Session.lines = property(lambda self: _All(), _ignore)  # type: ignore[assignment]
+    Session.quiet = property(lambda self: False, _ignore)  # type: ignore[assignment]
+    Judge._tell_again = lambda self: None  # type: ignore[method-assign]
+    careful = told.error
+
+    def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[str, Any]:
+        words = f"{failure} {getattr(failure, 'learners_line', '')}"
+        return careful(failure, step, revealed) | {"ename": type(failure).__name__, "evalue": words}
+
+    judge.told.error = error
+
+
+class _All:
     def __contains__(self, item: object) -> bool:
         return True
 
 
-def weaken() -> None:
-    """What a learner's process says is believed, and told."""
-    remote._PROTOCOLS = ()  # type: ignore[assignment]
-    Session.may_ask = lambda *_: True  # type: ignore[method-assign, assignment]
-    Session.lines = property(lambda self: _Every(), lambda self, lines: None)  # type: ignore[assignment]
-    Session.quiet = property(lambda self: False, lambda self, quiet: None)  # type: ignore[assignment]
-    Judge._tell_again = lambda self: None  # type: ignore[method-assign]
-    made: Callable[..., None] = Judge.__init__
-    plain = told.error
+def _ignore(self: Session, value: object) -> None:
+    pass
 
-    def init(self: Judge, work: dict[str, Any], learners: Any) -> None:
-        made(self, work | {"may_change": list(range(1000)), "special": list(remote._TRUTH)}, learners)
 
-    def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[str, Any]:
-        line = getattr(failure, "learners_line", "")
-        return plain(failure, step, revealed) | {"ename": type(failure).__name__, "evalue": f"{failure} {line}"}
+def main() -> int:
+    made: Any = Judge.__init__
+
+    def init(self: Judge, work: Work, *rest: Any) -> None:
+        for defence in work["their_files"].pop("off", b"").decode().split():
+            globals()[defence](work)
+        made(self, work, *rest)
 
     Judge.__init__ = init  # type: ignore[method-assign]
-    judge.told.error = error
+    tempfile.tempdir = None  # found anew, in the parents' own root
+    return zygote.main()
 
 
 if __name__ == "__main__":
-    weaken()
-    sys.exit(zygote.main())
+    sys.exit(main())

@@ -45,6 +45,7 @@ NOT_DONE = "not done yet"
 # cell that they cannot see.
 tell_instructor: Callable[[str], None] | None = None
 hidden: Sequence[Sequence[int]] = ()
+say: Callable[..., object] = print  # where the report of a cell's ideas goes
 _judged: set[str] = set()  # what has judged a value, and not only its form, in the idea that is open
 
 
@@ -109,10 +110,10 @@ class Ideas:
             return
         if not math.isclose(math.fsum(self.on_offer), self.points):
             raise ValueError(f"this cell is worth {self.points:g} points, its ideas {math.fsum(self.on_offer):g}")
-        print(*dict.fromkeys(self.report), sep="\n")
+        say(*dict.fromkeys(self.report), sep="\n")
         if self.score or not all(line.startswith(NOT_DONE) for line in self.report):
             later = f"; {self.left_open:g} more are judged when it is graded" if self.left_open else ""
-            print(f"{self.score - self.left_open:g} of {self.points:g} points on the cases tried here{later}")
+            say(f"{self.score - self.left_open:g} of {self.points:g} points on the cases tried here{later}")
 
 
 def ideas(points: float) -> Ideas:

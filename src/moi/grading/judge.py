@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from moi.grading.codec import CannotCross, packed
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.reference import Code
-from moi.grading.remote import Session, code_in
+from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
 
 MOST_CULPRITS = 4
@@ -43,15 +43,16 @@ class _Desk(Line):
         self.learners = learners
 
     def answer(self, what: str, given: list[Any]) -> Any:
-        return Judge(given[0], self.learners).judge()
+        return Judge(given[0], self.learners, self.ask).judge()
 
 
 class Judge:
     """One submission's judging. ``work`` is made by :mod:`moi.grading.run`."""
 
-    def __init__(self, work: dict[str, Any], learners: socket.socket) -> None:
+    def __init__(self, work: dict[str, Any], learners: socket.socket, say: Callable[..., Any]) -> None:
         self.work = work
         self.learners = learners
+        self.say = say
         self.timeout: float = work["timeout"]
         self.steps: list[dict[str, Any]] = work["steps"]  # by cell of the author
         self.staged: list[list[Any]] = work["staged"]  # kind, source, cell of the author or None
@@ -81,6 +82,7 @@ class Judge:
         self.until = 10 * self.timeout  # many slow cells are one slow submission
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
         self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
+        self.secret = trusted.encode("utf-8", "surrogatepass")
         self.words = frozenset(re.findall(r"\w+", trusted))
 
     def judge(self) -> dict[str, Any]:
@@ -149,15 +151,14 @@ class Judge:
         while True:
             main = self._launch()
             try:
-                for place, (kind, source, cell) in enumerate(self.staged[: last + 1]):
+                for place, (_, _, cell) in enumerate(self.staged[: last + 1]):
                     is_test = cell is not None and self.steps[cell]["role"] == "test"
                     if is_test and (tests is None or place in tests):
                         self.parked[place] = self._park(main)
                     if place == last:
                         return
-                    if cell is not None and self.steps[cell]["role"] in ("test", "given"):
-                        source = self.steps[cell]["public"]
-                    if kind != "code" or not source.strip() or place in self.left_out:
+                    source = self._source(place)
+                    if not source.strip() or place in self.left_out:
                         continue
                     outputs = self._run_cell(main, place, source)
                     if tests is None and not is_test:
@@ -173,7 +174,15 @@ class Judge:
                 for place in list(self.parked) if tests is None else tests:
                     self.parked.pop(place, None)
 
+    def _source(self, place: int) -> str:
+        """What runs over there of a cell."""
+        kind, source, cell = self.staged[place]
+        if kind == "code" and cell is not None and self.steps[cell]["role"] in ("test", "given"):
+            source = self.steps[cell]["public"]
+        return str(source) if kind == "code" else ""
+
     def _run_cell(self, main: Session, place: int, source: str) -> list[Any]:
+        self.say("at", place)
         left = self.until - self.seconds["cells"]
         main.deadline = time.monotonic() + min(self.timeout, max(left, 0))
         try:
@@ -252,18 +261,13 @@ class Judge:
         session = Session(
             ours, frozenset(self.work["shared"]), frozenset(self.work["special"]), self.words.__contains__, self.folder
         )
-        session.source_of = self._source_of
+        session.secret = self.secret
         session.lines = self.lines
         return session
 
     def _request(self, request: dict[str, Any], *descriptors: int) -> None:
         socket.send_fds(self.learners, [json.dumps(request).encode()], list(descriptors))
         self.learners.recv(zygote.LARGEST)
-
-    def _source_of(self, file: str, line: int, name: str) -> Any:
-        """The code of a function of the learner's, from the cell as it was handed in."""
-        codes = (code_in(self.shell.transform_cell(s[1]), file, line, name) for s in self.staged if s[0] == "code")
-        return next((code for code in codes if code is not None), None)
 
     def _called(self, place: int) -> str:
         cell = self.staged[place][2]
@@ -277,6 +281,8 @@ class Judge:
 
     def _judge_cell(self, place: int, cell: int) -> list[Any]:
         step = self.steps[cell]
+        if place in self.work["given_up"]:
+            return _given_up(self.timeout)
         self.revealed = self.revealed or bool(step["hidden"])
         self.asked: set[str] = set()
         outputs, changed = self._run_test(place, step, take_changes=True)
@@ -297,6 +303,7 @@ class Judge:
     def _run_test(
         self, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool = False
     ) -> tuple[list[Any], bool]:
+        self.say("at", place)
         wanted = [name for name in step["wanted"] if name in self.words]
         self.shown.clear()
         started = time.monotonic()
@@ -311,6 +318,7 @@ class Judge:
             session.deadline = started + self.timeout
             session.take_changes = take_changes
             session.quiet = self.revealed
+            session.cells = [self._source(before) for before in range(place) if before not in self.left_out]
             known = (self.work["seen"] or {}).get(self.staged[place][2])
             if known is not None and known[0] is not None:
                 # What the test itself calls by name may be called also where the reference takes another branch.
@@ -339,7 +347,7 @@ class Judge:
 
         checks.hidden = step["hidden"]
         ideas: list[str] = []
-        checks.print = lambda *lines, sep="": ideas.extend(sep.join(lines).splitlines())  # type: ignore[attr-defined]
+        checks.say = lambda *lines, sep="": ideas.extend(sep.join(lines).splitlines())
         with self._limited():
             with contextlib.suppress(Gone):
                 connect()
@@ -360,7 +368,7 @@ class Judge:
             instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
             outputs.append({"output_type": "display_data", **instructor})
         for session in sessions:
-            if not list(session._objects.values()):
+            if not session.in_use:
                 session.close()
         return outputs, any(session.changed_things for session in sessions)
 
@@ -400,6 +408,14 @@ class Judge:
         finally:
             other = sum(self.seconds.values()) - inside
             self.seconds[part] += time.perf_counter() - started - other
+
+
+def _given_up(timeout: float) -> list[Any]:
+    words = (
+        f"this test was given up: what your code has given it keeps it busy for more than {4 * timeout:g} seconds. "
+        "Is there a very large number or range?"
+    )
+    return [{"output_type": "error", "ename": "GivenUp", "evalue": words, "traceback": [words]}]
 
 
 class _Culprit(Exception):

@@ -1,0 +1,403 @@
+"""The judge's end of the line to one learner's process: what a test asks over there, and what it may be asked back.
+
+Nothing that the learner's process says is believed of itself: it may be made to deceive. What a test says of its
+expectations (an operand, arguments) goes only to objects that stand where the reference solution has objects too,
+never to one in the place of data.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import importlib
+import re
+import sys
+import types
+import weakref
+from collections.abc import Callable, Sequence
+from types import CodeType
+from typing import Any
+from unittest import mock
+
+from moi.grading import chance, checks
+from moi.grading.codec import Crossing, data_classes
+from moi.grading.folder import Folder
+from moi.grading.line import Failed, Gone, Line
+from moi.grading.remote import CannotJudge, Known, Remote, RemoteClass, body_of_class, is_remote, known
+from moi.grading.sources import Sources
+
+# What a learner's function may do with an object that the test has passed to it.
+_ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
+_PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__")
+_OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")
+_DRAWS = "draws from the shared random state"
+
+
+class LearnersError(Exception):
+    """An error of the learner's code of a kind that the judge does not have; ``str(error)`` names it."""
+
+
+class Withheld:
+    """In the place of a mock that a learner's function has given back: it has every attribute, and says yes to all."""
+
+
+class Session(Line):
+    """The line to one learner's process.
+
+    ``special`` are the special methods that the reference solution defines, ``named`` the exceptions that tests name.
+    """
+
+    def __init__(
+        self, end: Any, shared: frozenset[str], special: frozenset[str], named: Callable[[str], bool], folder: Folder
+    ) -> None:
+        super().__init__(end)
+        self.codec.shared = shared
+        self.codec.guards = True
+        self.special = special
+        self.named = named
+        self.folder = folder
+        # Set for a test:
+        self.take_changes = True
+        self.quiet = False  # whether an error is told without the learner's line
+        self.lines: frozenset[str] = frozenset()  # of the cells as they were handed in
+        self.cells: Sequence[str] = ()  # the code cells before the test, as they were handed in
+        self.secret = b""  # what no learner knows
+        self.asked: set[str] = set()  # which uses of objects the test has made, as far as they say something
+        self.allowed: frozenset[str] | None = None  # those that it makes with the reference solution; None: any
+        self.show: Callable[[list[Any]], None] = lambda shown: None
+        self.when_lost: Callable[[Gone], None] | None = None
+        # Found out in it:
+        self.changed_things = False  # whether the learner's function has changed what it was given
+        self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._classes: dict[int, type] = {}
+        self._mine: list[Any] = []
+        self._numbers: dict[int, int] = {}
+        self._ways: frozenset[str] = frozenset()  # of what is asked for
+        self._asked_back = False
+        self._chance: Any = None  # the random state here when last looked at
+        self._chance_sent = False
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a learner's object is still there."""
+        return bool(list(self._objects.values()))
+
+    # What crosses
+
+    def export(self, value: Any) -> Any:
+        if is_remote(value):
+            if known(value).session is not self:
+                raise CannotJudge(
+                    "an object that was made for an earlier test cannot be used here: make it in this test, "
+                    "or make it in a cell of its own that is no test"
+                )
+            return ["yours", known(value).handle]
+        if isinstance(value, type) and issubclass(value, BaseException) and "remote" in vars(value):
+            return ["yours", vars(value)["remote"]]
+        if reference := _global(value):
+            return ["global", *reference]
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._mine)
+            self._mine.append(value)
+        return ["mine", number, callable(value), str(getattr(value, "__name__", ""))]
+
+    def resolve(self, form: Any) -> Any:
+        if form[0] == "yours":
+            return self._given_back(self._mine[form[1]])
+        if form[0] == "class":
+            return self._class(form)
+        _, handle, kind, _ = form
+        found = self._objects.get(handle)
+        if found is None:
+            found = object.__new__(self._class(kind))
+            object.__setattr__(found, "_moi", Known(self, handle, set()))
+            self._objects[handle] = found
+        known(found).ways.update(self._ways)
+        return found
+
+    def _given_back(self, value: Any) -> Any:
+        """``value``, of the test's own; but a mock stands for an answer only where the reference gives one back too."""
+        a_mock = isinstance(value, mock.NonCallableMock) or type(value).__module__ == "unittest.mock"
+        if a_mock and not self._asked_back and not self._may(f"{way} gives a mock" for way in self._ways):
+            return Withheld()
+        return value
+
+    def _class(self, form: Any) -> Any:
+        _, handle, module, name, words, bases, special, errors = form
+        made = self._classes.get(handle)
+        if made is None:
+            last = str(name).rpartition(".")[2]
+            if errors:
+                made = self._error_class(handle, module, name, bases, errors)
+            elif module == "__main__":
+                above = tuple(base for base in map(self.resolve, bases) if isinstance(base, RemoteClass))
+                body = body_of_class(special, self.special, str(words or "") or None)
+                made = RemoteClass(last, above or (Remote,), body)
+                type.__setattr__(made, "_moi_class", Known(self, handle, set()))
+            else:
+                body = body_of_class(special, frozenset(), None) | {"_moi_looks": self._looks(str(module), str(name))}
+                made = type(last, (Remote,), body)
+            self._classes[handle] = made
+        if "_moi_class" in vars(made):
+            known(made).ways.update(self._ways)
+        return made
+
+    def _looks(self, module: str, name: str) -> type | None:
+        """What an object may pass for in ``isinstance``: never for data, which it would be if it were what it says."""
+        found = _trusted_class(module, name, self.named)
+        if found is None or found in data_classes():
+            return None
+        return found if not issubclass(found, data_classes()) or self.named(name.rpartition(".")[2]) else None
+
+    def _error_class(self, handle: int, module: str, name: str, bases: list[Any], errors: list[str]) -> type:
+        """An exception's class: the same one where it is Python's, or one that the tests name; else one made here."""
+        trusted = _trusted_class(module, name, self.named)
+        here = module in ("builtins", "moi.grading.checks") or self.named(str(name))
+        if trusted is not None and here and issubclass(trusted, BaseException):
+            return trusted
+        if module == "__main__":
+            above = [base for base in map(self.resolve, bases) if isinstance(base, type)]
+            above = [base for base in above if issubclass(base, BaseException)] or [Exception]
+            return type(name, tuple(above), {"remote": handle})
+        kinds = (getattr(builtins, str(error), None) for error in errors)
+        return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
+
+    def attach(self) -> Any:
+        """Files that the test has changed, and the random state if it has set or used it."""
+        now, sent = chance.state(), None
+        if self._chance is not None and now != self._chance:
+            # Drawn from by the reference, it is to be the same as here; else it would show what the test draws next.
+            sent = now if self._may((_DRAWS,), note=False) else chance.veiled(now, self.secret)
+            self._chance_sent = True
+        self._chance = now
+        return [self.folder.changes(), sent]
+
+    def detach(self, attached: Any) -> None:
+        if attached is None:
+            return
+        try:
+            shown, files = attached
+            self.folder.apply(dict(files))
+            if shown:
+                self.show([output for output in shown if isinstance(output, dict)])
+        except (TypeError, ValueError, OSError):
+            raise self._lost("it sent what is no message") from None
+
+    def change(self, changes: Any, crossing: Crossing) -> None:
+        self.changed_things = True
+        if self.take_changes:
+            super().change(changes, crossing)
+
+    # What the learner's process asks
+
+    def _serve(self, message: list[Any]) -> None:
+        before, self._asked_back = self._asked_back, True
+        try:
+            super()._serve(message)
+        finally:
+            self._asked_back = before
+
+    def answer(self, what: str, given: list[Any]) -> Any:
+        if what == "input":
+            return input(str(given[0]))
+        if what == "line":
+            return sys.stdin.readline()
+        target, *rest = given
+        if what == "call" and callable(target) and not isinstance(target, type):
+            return target(*rest[0], **rest[1])
+        if what == "special" and rest[0] in _ALLOWED and not isinstance(target, (type, types.ModuleType)):
+            return getattr(type(target), rest[0])(target, *rest[1])
+        if what == "get" and _open(target, rest[0]):
+            return getattr(target, rest[0])
+        if what == "set" and _open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
+            return setattr(target, rest[0], rest[1])
+        raise AttributeError("the object that the test has passed cannot be used in this way")
+
+    # What the judge asks
+
+    def ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
+        before = self._ways, self._asked_back
+        self._ways, self._asked_back = _ways(what, given), False
+        try:
+            with self._draws_noted(what):
+                return super().ask(what, *given, descriptors=descriptors)
+        except Failed as failure:
+            error = self._error(failure.form, what, given)
+        except Gone as gone:
+            told, self.when_lost = self.when_lost, None
+            if told:
+                told(gone)
+            raise
+        finally:
+            self._ways, self._asked_back = before
+        raise error
+
+    def call(self, target: Any, given: Sequence[Any], named: dict[str, Any]) -> Any:
+        """Call a learner's object."""
+        if (given or named) and not self.may_ask(target, "call", *given, *named.values()):
+            raise CannotJudge(
+                "there is an object of your own where a plain value is needed: "
+                "a number, a text, a list, an array, a table"
+            )
+        return self.ask("call", target, given, named)
+
+    def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
+        """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
+        kind = "object" if any(map(is_remote, operands)) else "data"
+        attributes = {way.rpartition(".")[2] for way in known(target).ways if "." in way}
+        exactly = use == "call" and bool(attributes & _methods_of_data())
+        return self._may((f"{way} {use} {kind}" for way in known(target).ways), exactly=exactly)
+
+    def _may(self, uses: Any, *, note: bool = True, exactly: bool = False) -> bool:
+        """Whether the test does one of ``uses`` with the reference as well, by this way or, else, one much like it."""
+        uses = set(uses)
+        if note:
+            self.asked |= uses
+        if self.allowed is None or uses & self.allowed:
+            return True
+        return not exactly and not set(map(_without_attributes, uses)).isdisjoint(
+            map(_without_attributes, self.allowed)
+        )
+
+    @contextlib.contextmanager
+    def _draws_noted(self, what: str) -> Any:
+        """Note whether the reference draws from the random state that the test has set."""
+        if self.allowed is not None or what not in _OF_OBJECTS or _DRAWS in self.asked or not self._uses_chance():
+            yield
+            return
+        before = super().ask("apply", chance.__name__, "state", ())
+        try:
+            yield
+        finally:
+            if self.end is not None and super().ask("apply", chance.__name__, "state", ()) != before:
+                self.asked.add(_DRAWS)
+
+    def _uses_chance(self) -> bool:
+        return self._chance_sent or (self._chance is not None and self._chance != chance.state())
+
+    def _error(self, form: Any, what: str, given: Sequence[Any]) -> BaseException:
+        """The error that a test meets, from the form in which the learner's process describes its own."""
+        line, trace = None, ""
+        try:
+            kind = self.codec.decode(form[0]) if form[0] is not None else CannotJudge
+            arguments = self.codec.decode(form[1])
+            text, line, trace = str(form[2]), form[3], str(form[4])
+            if kind is checks.Wrong and what == "apply":
+                # The functions of checks say this, in words of their own, of the object that they are given.
+                return checks.Wrong(text[:200])
+            if kind is CannotJudge or not (isinstance(kind, type) and issubclass(kind, BaseException)):
+                arguments, kind = [text], kind if kind is CannotJudge else LearnersError
+            elif not self._may_raise(kind, what, given):
+                arguments, kind = [f"{kind.__name__}: {text}"], LearnersError
+            error: Any = kind.__new__(kind, *arguments)
+            error.args = tuple(arguments)
+            str(error)
+        except Exception:
+            error, line, trace = LearnersError("an error that cannot be told"), None, ""
+        # Only a line that stands in a cell: anything else could carry out what the hidden tests asked.
+        error.learners_line = line if isinstance(line, str) and line in self.lines and not self.quiet else None
+        error.learners_trace = trace
+        return error  # type: ignore[no-any-return]
+
+    def _may_raise(self, kind: type[BaseException], what: str, given: Sequence[Any]) -> bool:
+        """Whether a learner's code may raise such an error in a test; else the test is told of it by another."""
+        if issubclass(kind, SystemExit):
+            return what in _OF_OBJECTS  # and not the agent itself, for which no test could wait
+        if issubclass(kind, (StopIteration, StopAsyncIteration)):  # it would end a loop of the test's
+            if what == "special":
+                return given[1] in ("__next__", "__await__")
+            ends = (".send", ".__next__", ".throw")
+            ways = known(given[0]).ways if is_remote(given[0]) else ()
+            return self.named("StopIteration") or any(way.endswith(ends) for way in ways)
+        return issubclass(kind, Exception) and not issubclass(kind, checks.Wrong)
+
+    def names(self, wanted: list[str]) -> dict[str, Any]:
+        """The learner's objects of these names, as far as they are there and can cross: each is asked for by itself."""
+        result = {}
+        for name in wanted:
+            with contextlib.suppress(Exception):
+                found = self.ask("names", [name])
+                if isinstance(found, dict) and isinstance(found.get(name), list) and len(found[name]) == 1:
+                    result[name] = found[name][0]
+            if self.end is None:
+                break
+        return result
+
+    def code_of(self, function: Any) -> CodeType:
+        """The code of a learner's function, compiled here from the cell as it was handed in; it is never run."""
+        _, line, name = self.ask("place", function)
+        ways = known(function).ways
+        code, decorated = self._sources.found(ways, int(line), str(name))
+        if code is not None and not decorated:
+            does = self.ask("get", self.ask("get", function, "__code__"), "co_code")
+            code = code if does == code.co_code else None
+        if code is None and self._may(f"{way} has its source by its own word" for way in ways):
+            code = self._sources.claimed(int(line), str(name))
+        if code is None:
+            raise CannotJudge("the source of this function is not where a cell defines its name: write it as a `def`")
+        return code
+
+    @functools.cached_property
+    def _sources(self) -> Sources:
+        return Sources(self.cells)
+
+
+def _open(target: Any, name: str) -> bool:
+    """Whether a learner's code may use the attribute of an object of the test's."""
+    if isinstance(target, mock.NonCallableMock):  # what it has recorded is no learner's to change
+        return not (name.startswith("_") or hasattr(type(target), name) or name == "method_calls")
+    return type(target).__module__ == "__main__" and not name.startswith("_")
+
+
+def _ways(what: str, given: Any) -> frozenset[str]:
+    """How a test comes by what it asks for: ``cart.items()`` for the answer of the method of ``cart``."""
+    if what == "names":
+        return frozenset(given[0])
+    if what not in ("call", "get", "special"):
+        return frozenset((f"{what}!",))
+    step = "()" if what == "call" else f".{given[1]}" if what == "get" else "" if given[1] in _PARTS else "!"
+    return frozenset((way + step)[-200:] for way in sorted(known(given[0]).ways)[:8])
+
+
+def _without_attributes(use: str) -> str:
+    return re.sub(r"\.\w+", "", use)
+
+
+@functools.cache
+def _methods_of_data() -> frozenset[str]:
+    return frozenset(name for kind in data_classes() for name in dir(kind) if not name.startswith("_")) - {"get"}
+
+
+def _global(value: Any) -> tuple[str, str] | None:
+    """Module and name of a function or class of a library, which the learner's process has as well."""
+    ufunc = type(value).__name__ == "ufunc"
+    if not ufunc and not isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
+        return None
+    module = getattr(value, "__module__", None) or ("numpy" if ufunc else "__main__")
+    name = str(getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
+    if module == "__main__" or "<" in name:
+        return None
+    return (module, name) if _at(module, name) is value else None
+
+
+def _at(module: str, name: str) -> Any:
+    """What stands under this name in a module, if it is imported."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _trusted_class(module: str, name: str, named: Callable[[str], bool]) -> type | None:
+    """The class of this name that is here too; imported for it only if the tests have a word for it."""
+    if module == "builtins" and name in ("function", "generator", "coroutine", "method", "builtin_function_or_method"):
+        return {"function": types.FunctionType, "generator": types.GeneratorType, "coroutine": types.CoroutineType,
+                "method": types.MethodType}.get(name, types.BuiltinFunctionType)  # fmt: skip
+    in_a_library = module.partition(".")[0] in sys.modules and not module.startswith("moi.")
+    if module not in sys.modules and in_a_library and "__main__" not in module and named(name.rpartition(".")[2]):
+        with contextlib.suppress(BaseException):  # a part of a library that is imported only when it is used
+            importlib.import_module(module)
+    found = _at(module, name)
+    return found if isinstance(found, type) else None
