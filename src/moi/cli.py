@@ -118,7 +118,9 @@ def _importing_grading() -> Iterator[None]:
             yield
     except ModuleNotFoundError as missing:
         name = (missing.name or "").partition(".")[0]
-        raise Refused(f"grading needs {name}, which is not installed: pip install 'moi[grade]'.") from missing
+        raise Refused(
+            f"grading needs {name}, which is not installed: pip install '.[grade]' in the folder of the course."
+        ) from missing
 
 
 def _grade(asked: argparse.Namespace) -> int:

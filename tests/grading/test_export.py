@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -134,6 +135,25 @@ def test_only_what_is_asked_for_is_exported(platform: str, exported: Exported) -
     assert rows[0][-2:] == ["week-2", "week-3"]
     assert [row[-2:] for row in rows if "u1" in row] == [["10.0", "0.0"]]
     assert not any("u2" in row for row in rows)
+
+
+@pytest.mark.parametrize("platform", ["Moodle", "Canvas"])
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (
+            "--assignment=weak-1",
+            "The gradebook has no assignment 'weak-1'; did you mean 'week-1'? Nothing was exported.",
+        ),
+        ("--student=somebody", "The gradebook has no student 'somebody'. Nothing was exported."),
+    ],
+)
+def test_what_is_not_there_is_not_exported(
+    platform: str, asked: str, says: str, exported: Exported, tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit, match=re.escape(says)):
+        exported(platform, asked)
+    assert not list(tmp_path.glob("*.csv"))
 
 
 @pytest.mark.parametrize("platform", ["Moodle", "Canvas"])

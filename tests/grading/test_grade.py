@@ -584,6 +584,44 @@ def test_late_work_has_its_penalty_and_an_extension_takes_it_away(course):
     assert [n["penalty"] for n in course.marks()["ann"]["notebooks"].values()] == [None, None]
 
 
+def test_a_penalty_that_is_decided_later_is_taken_from_all_who_were_late(course, moi):
+    course.hand_in("ann", when="2026-01-10 12:00:00 UTC")
+    course.hand_in("bob", when="2026-01-10 10:00:00 UTC")
+    course.grade()
+    with course.gradebook() as book:
+        book.update_or_create_assignment("hw", duedate="2026-01-10 11:00:00")
+    (course.root / "nbgrader_config.py").write_text(CONFIG + "c.LateSubmissionPlugin.penalty_method = 'zero'\n")
+    status, out, _ = moi("grade", "hw", "--course", str(course.root), "--scheduler", course.scheduler)
+    taken = "ann  0/10, 2 to grade by hand, late by 1 hour, for which 3.5 points are taken off"
+    assert status == 0 and taken in out.splitlines() and "bob" not in out
+    assert [n["penalty"] for n in course.marks()["ann"]["notebooks"].values()] == [2, 1.5]
+    assert "ann" not in moi("grade", "hw", "--course", str(course.root), "--scheduler", course.scheduler)[1]
+
+
+def test_what_could_not_be_read_is_told_again_and_in_the_gradebook(course, moi):
+    course.hand_in("ann")
+    folder = course.hand_in("dan")
+    for notebook in folder.glob("*.ipynb"):
+        notebook.write_text("no JSON")
+    course.hand_in("oda", notebooks=())
+    summary = course.grade()
+    assert sorted(summary.empty) == ["dan", "oda"] and "without points: dan, oda." in summary.text()
+    comments = [c for n in course.marks()["dan"]["notebooks"].values() for c in n["comments"].values()]
+    assert "The file that was handed in cannot be read as a notebook." in {c[0] for c in comments}
+    _, out, _ = moi("grade", "hw", "--course", str(course.root), "--scheduler", course.scheduler)
+    lines = out.splitlines()
+    assert lines[lines.index("dan  graded before") + 1] == "    The file is no notebook: nothing could be read."
+    assert "oda  graded before" in lines and "ann" not in out
+
+
+def test_who_is_not_in_the_class_list_is_named(course):
+    course.hand_in("ann")
+    assert course.grade().unknown == []  # there is no list yet
+    course.hand_in("anne")
+    summary = course.grade()
+    assert summary.unknown == ["anne"] and "Not in the class list before, and now added: anne." in summary.text()
+
+
 def test_what_does_not_exist_is_named_with_what_does(course, moi):
     course.hand_in("ann")
     for asked, says in (
@@ -601,6 +639,9 @@ def test_what_does_not_exist_is_named_with_what_does(course, moi):
         assert (status, out) == (2, "") and says in err
     status, _, err = moi("grade", "hw", "--course", str(course.root / "nowhere"))
     assert status == 2 and "there is no folder" in err
+    status, _, err = moi("grade", "hw", "--course", str(course.root / "source"))
+    assert status == 2 and "is no course folder: there is no source/ in it" in err
+    assert not (course.root / "source" / grading.LOCK).exists()
 
 
 def test_the_command_line_prints_lines_or_json(course, moi, monkeypatch):
@@ -610,7 +651,7 @@ def test_the_command_line_prints_lines_or_json(course, moi, monkeypatch):
     asked = ["grade", "hw", "--course", str(course.root), "--scheduler", course.scheduler]
     status, out, _ = moi(*asked)
     assert status == 0 and out.splitlines()[0] == "ann  3.5/10, 2 to grade by hand"
-    assert out.splitlines()[1].startswith("hw: 1 graded, 1 to grade by hand; ")
+    assert out.splitlines()[1].startswith("hw: 1 graded, 1 waiting for marks by hand; ")
     status, out, _ = moi(*asked, "--json", "--force")
     told = json.loads(out)
     assert told["status"] == 0 and told["graded"][0]["points"] == 3.5 and told["seconds"]["gradebook"] > 0
@@ -810,7 +851,7 @@ def test_other_commands_need_none_of_it():
     run = "import sys, moi.cli; sys.modules['nbgrader'] = None; sys.exit(moi.cli.main(['grade', 'hw']))"
     done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr == (
-        "moi: grading needs nbgrader, which is not installed: pip install 'moi[grade]'.\n"
+        "moi: grading needs nbgrader, which is not installed: pip install '.[grade]' in the folder of the course.\n"
     )
 
 

@@ -95,10 +95,11 @@ def test_a_line_for_each_student_and_a_sum(graded: Class) -> None:
     assert sorted(lines) == [student.id for student in graded.students]
     for student in graded.students:
         assert lines[student.id].endswith("late by 1 day") == (student.kind == "late")
-    assert re.search(rf"^{NAME}: {len(graded.students)} graded, \d+ to grade by hand; [\d.]+ s\.$", graded.said, re.M)
+    last = rf"^{NAME}: {len(graded.students)} graded, \d+ waiting for marks by hand; [\d.]+ s\.$"
+    assert re.search(last, graded.said, re.MULTILINE)
     assert "Not graded" not in graded.said and "without isolation" not in graded.said
     again = typed(graded.folder, "moi", "grade", NAME)
-    assert again.startswith(f"{NAME}: 0 graded, {len(graded.students)} skipped as done")
+    assert f"\n{NAME}: 0 graded, {len(graded.students)} skipped as done, " in f"\n{again}"
 
 
 def test_everyone_earns_what_their_mistakes_leave(graded: Class) -> None:

@@ -8,9 +8,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbgrader.utils import compute_checksum
 
 from moi.grading import stage as stage_module
 from moi.grading.assignment import Cell, Kind, Notebook, Role
@@ -94,6 +96,20 @@ def test_answers_are_taken_and_nothing_else() -> None:
     assert staged.notes == ("Changed cells of the author's, put back: data, check-one.",)
     assert staged.readable
     assert laid(*untouched()).notes == ()
+
+
+def test_cells_of_an_earlier_release_are_nothing_to_note() -> None:
+    """The author has mended a test since: that is no student's doing."""
+    entry = {"grade_id": "check-one", "grade": True, "locked": True, "solution": False, "points": 1.0}
+    before = {"cell_type": "code", "id": "id-check-one", "source": "assert a > 0", "metadata": {"nbgrader": entry}}
+    entry["checksum"] = compute_checksum(nbformat.from_dict(before))
+    cells = untouched()
+    cells[4] = before
+    staged = laid(*cells)
+    assert staged.notes == () and staged.cells[4].source == CELLS[4].source
+    cells[4] = before | {"source": "assert True"}
+    staged = laid(*cells)
+    assert staged.notes == ("Changed cells of the author's, put back: check-one.",)
 
 
 def test_added_cells_follow_the_authors_cell_that_they_followed() -> None:

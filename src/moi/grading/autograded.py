@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class Record:
     versions: dict[str, str] = field(default_factory=dict)
     assignment: str = ""  # its digest
     late: float = 0.0  # seconds, as penalised
+    penalty: float = 0.0  # points taken for it
 
     @classmethod
     def read(cls, folder: Path) -> Record:
@@ -50,6 +52,14 @@ class Autograded:
         self.folder = course.folder(course.directory.autograded_directory, student, assignment)
         self._new = self.folder.parent / f".{self.folder.name}.moi-new"
         self._old = self.folder.parent / f".{self.folder.name}.moi-old"
+
+    def notes(self, notebooks: Iterable[str]) -> list[str]:
+        """What a person was to know of the graded ``notebooks``, as the run that graded them told it."""
+        told: list[str] = []
+        for name in notebooks:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                told += json.loads((self.folder / f"{name}.ipynb").read_bytes())["metadata"]["moi"]["grading"]["notes"]
+        return told
 
     def mend(self) -> None:
         """Put right what a run that was killed between two steps has left."""

@@ -7,7 +7,8 @@ are nbgrader's: less the penalty for being late, nothing for work that was not h
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nbgrader.api import Gradebook
@@ -24,6 +25,8 @@ class _Exporter(ExportPlugin):
 
     def export(self, gradebook: Gradebook) -> None:
         """Write the table to the file that ``--to`` names."""
+        _all_known("student", self.student, [s.id for s in gradebook.students])
+        _all_known("assignment", self.assignment, [a.name for a in gradebook.assignments])
         students = [s for s in gradebook.students if not self.student or s.id in map(str, self.student)]
         assignments = [a for a in gradebook.assignments if self._wanted(a)]
         scores = {a.name: self._scores(a) for a in assignments}
@@ -58,6 +61,15 @@ class _Exporter(ExportPlugin):
 
     def _rows(self, students: Sequence[Any], assignments: Sequence[Any], scores: Any) -> list[list[Any]]:
         raise NotImplementedError
+
+
+def _all_known(kind: str, asked: Iterable[Any], there: Sequence[str]) -> None:
+    """Stop, before a table is written that lacks what was asked for."""
+    for name in map(str, asked):
+        if name not in there:
+            near = difflib.get_close_matches(name, there, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise SystemExit(f"The gradebook has no {kind} {name!r}{hint} Nothing was exported.")
 
 
 class MoodleExporter(_Exporter):

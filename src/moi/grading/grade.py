@@ -70,13 +70,15 @@ class Result:
     by_hand: int
     late: float  # seconds
     notes: tuple[str, ...]
+    penalty: float = 0.0  # points taken for being late, which are not in ``points``
 
     def line(self) -> str:
         parts = [f"{self.student}  {self.points:g}/{self.out_of:g}"]
         if self.by_hand:
             parts.append(f"{self.by_hand} to grade by hand")
         if self.late:
-            parts.append(f"late by {_span(self.late)}")
+            taken = f", for which {self.penalty:g} points are taken off" if self.penalty else ""
+            parts.append(f"late by {_span(self.late)}{taken}")
         return "\n".join([", ".join(parts), *(f"    {note}" for note in self.notes)])
 
 
@@ -90,6 +92,9 @@ class Summary:
     problems: dict[str, str] = field(default_factory=dict)  # student to what a person has to see to
     moved: list[Moved] = field(default_factory=list)
     unsafe: list[str] = field(default_factory=list)  # whose grades were made without isolation, now or before
+    empty: list[str] = field(default_factory=list)  # who handed in nothing that could be read
+    unknown: list[str] = field(default_factory=list)  # who is new to a gradebook that had a class
+    waiting: int = 0  # submissions of the class that wait for marks by hand
     seconds: dict[str, float] = field(default_factory=dict)  # summed over submissions, "total" and "start" apart
 
     def spent(self, seconds: Mapping[str, float]) -> None:
@@ -102,17 +107,20 @@ class Summary:
         return 1 if self.problems else 0
 
     def text(self) -> str:
-        by_hand = [result for result in self.graded if result.by_hand]
         parts = [f"{len(self.graded)} graded"]
         if self.skipped:
             parts.append(f"{len(self.skipped)} skipped as done")
-        if by_hand:
-            parts.append(f"{len(by_hand)} to grade by hand")
+        if self.waiting:
+            parts.append(f"{self.waiting} waiting for marks by hand")
         if self.problems:
             parts.append(f"{len(self.problems)} with problems")
         lines = [f"{self.assignment}: {', '.join(parts)}; {self.seconds['total']:.1f} s."]
         if self.problems:
             lines += ["Not graded, for a person to look at:", *(f"  {s}: {why}" for s, why in self.problems.items())]
+        if self.empty:
+            lines.append(f"Handed in nothing that could be read, so without points: {', '.join(sorted(self.empty))}.")
+        if self.unknown:
+            lines.append(f"Not in the class list before, and now added: {', '.join(self.unknown)}.")
         if self.moved:
             lines.append("Grades that moved:")
             lines += [
@@ -170,6 +178,11 @@ def grade(asked: Asked, reporter: Reporter | None = None) -> Summary:
     started = time.perf_counter()
     try:
         course = Course.find(asked.course, asked.db)
+        if not (source := course.folder(course.directory.source_directory, ".", "")).is_dir():
+            raise CourseError(
+                f"{course.root} is no course folder: there is no {source.name}/ in it. "
+                "Go to the folder of nbgrader_config.py, or name it with --course"
+            )
         with contextlib.chdir(course.root), _alone(course.root), reporter or Reporter(quiet=True) as told:
             run = _Run(asked, course, told)
             run.all()
@@ -216,6 +229,8 @@ class _Run:
             self.book = closing.enter_context(Book(self.course, self.asked.assignment))
             self.book.follow(self.assignment)
             self.held = self.book.submissions()
+            if there := self.book.class_list():
+                self.summary.unknown = [student for student in self.students if student not in there]
             to_run, at_once = self._sorted_out()
             self.told.expect(len(to_run) + len(at_once))
             for student in at_once:
@@ -225,6 +240,7 @@ class _Run:
                 workers = pool.result() if pool else self._open_pool(closing).result()
                 self.summary.seconds["start"] = time.perf_counter() - self._began
                 self._fan_out(workers, to_run)
+            self.summary.waiting = self.book.waiting()
 
     _began = 0.0
 
@@ -283,13 +299,24 @@ class _Run:
                 elif todo:
                     at_once.append(student)
                 else:
-                    if record.late != self.held[student][1]:  # an extension, or another due date
-                        late = self.book.record(student, None, {}).late
-                        place.finish(_with(record, late=late))
+                    if (
+                        record.late or self.held[student][1]
+                    ):  # there may be another due date or penalty, or an extension
+                        self._penalise(student, place, record)
                     self.summary.skipped.append(student)
+                    if notes := [*handed.notes, *place.notes(self.names)]:
+                        self.told.told("\n    ".join([f"{student}  graded before", *notes]), important=True)
                 if unsafe:
                     self.summary.unsafe.append(student)
         return to_run, at_once
+
+    def _penalise(self, student: str, place: Autograded, record: Record) -> None:
+        """Bring the penalty for being late up to date, and tell of it if it is another."""
+        now = self.book.record(student, None, {})
+        if (now.late, now.penalty) != (record.late, record.penalty):
+            place.finish(_with(record, late=now.late, penalty=now.penalty))
+            result = Result(student, now.points, now.out_of, now.by_hand, now.late, (), now.penalty)
+            self.told.told(result.line(), important=True)
 
     def _todo(self, student: str, handed: Handed, place: Autograded, record: Record) -> list[str]:
         """The notebooks to grade."""
@@ -384,7 +411,16 @@ class _Run:
         unsafe = {name for name in before.unsafe if name not in todo} | (set(answer) if self.asked.unsafe else set())
         done = {**still, **{name: handed.digests[name] for name in todo}}
         place.finish(
-            Record(recorded.id, done, answers, sorted(unsafe), self.versions, self.assignment.digest, recorded.late)
+            Record(
+                recorded.id,
+                done,
+                answers,
+                sorted(unsafe),
+                self.versions,
+                self.assignment.digest,
+                recorded.late,
+                recorded.penalty,
+            )  # fmt: skip
         )
         _reached("finished")
         self.held[student] = (recorded.id, recorded.late)
@@ -393,7 +429,11 @@ class _Run:
         self.summary.moved += recorded.moved
         if self.asked.unsafe and student not in self.summary.unsafe:
             self.summary.unsafe.append(student)
-        result = Result(student, recorded.points, recorded.out_of, recorded.by_hand, recorded.late, tuple(notes))
+        if not any(one.readable for one in answer.values()):
+            self.summary.empty.append(student)
+        result = Result(
+            student, recorded.points, recorded.out_of, recorded.by_hand, recorded.late, tuple(notes), recorded.penalty
+        )
         self.summary.graded.append(result)
         self.told.told(result.line(), important=bool(notes))
 
@@ -422,9 +462,14 @@ class _Run:
             again = "Make room, then give the same command again."
             raise Stopped(f"the disk is full. {self._so_far()} {again}") from failure
         except Stopped as failure:
-            raise Stopped(f"{failure}. {self._so_far()} The same command goes on from there.") from failure
+            raise Stopped(f"{failure}. {self._so_far()} {self._onwards()}") from failure
         except KeyboardInterrupt:
-            raise Stopped(f"stopped. {self._so_far()} The same command goes on from there.") from None
+            raise Stopped(f"stopped. {self._so_far()} {self._onwards()}") from None
+
+    def _onwards(self) -> str:
+        if self.asked.force:
+            return "With --force the same command begins again."
+        return "The same command goes on from there."
 
     def _so_far(self) -> str:
         done = len(self.summary.graded) + len(self.summary.skipped)

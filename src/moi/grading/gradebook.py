@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from nbgrader import api, dbutil
 from nbgrader.preprocessors import AssignLatePenalties, ClearSolutions, ComputeChecksums, SaveCells
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task, parse_utc
-from sqlalchemy import create_engine, event, inspect, select
+from sqlalchemy import create_engine, distinct, event, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import defer
@@ -62,6 +62,7 @@ class Recorded:
     out_of: float
     by_hand: int  # grades that wait for a person
     late: float  # seconds
+    penalty: float  # points taken for it
     moved: tuple[Moved, ...]
 
 
@@ -126,6 +127,26 @@ class Book:
             self._db.rollback()
         return found
 
+    def waiting(self) -> int:
+        """How many submissions wait for marks by hand."""
+        asked = (
+            select(func.count(distinct(api.SubmittedNotebook.assignment_id)))
+            .join(api.Grade, api.Grade.notebook_id == api.SubmittedNotebook.id)
+            .join(api.SubmittedAssignment, api.SubmittedAssignment.id == api.SubmittedNotebook.assignment_id)
+            .where(api.SubmittedAssignment.assignment_id == self._id, api.Grade.needs_manual_grade)
+        )
+        with self._refusing():
+            found = int(self._db.execute(asked).scalar_one())
+            self._db.rollback()
+        return found
+
+    def class_list(self) -> set[str]:
+        """The students whom the gradebook knows."""
+        with self._refusing():
+            found = set(self._db.scalars(select(api.Student.id)))
+            self._db.rollback()
+        return found
+
     def record(self, student: str, handed_in: datetime.datetime | None, marks: Mapping[str, Marks | None]) -> Recorded:
         """Write the marks of one submission, notebook by notebook (None: not handed in), in one transaction.
 
@@ -158,9 +179,12 @@ class Book:
                 score = _sum(grade for (of, _), grade in grades.items() if of == row.id)
                 missing = marks.get(self._notebooks[id_], ()) is None
                 row.late_submission_penalty = None if missing else self._penalty(student, score, late)
-            points = _sum(grades.values()) - sum(row.late_submission_penalty or 0.0 for row in rows.values())
+            penalty = sum(row.late_submission_penalty or 0.0 for row in rows.values())
+            points = _sum(grades.values()) - penalty
             waiting = sum(grade.needs_manual_grade for grade in grades.values())
-            recorded = Recorded(submission.id, points, self.out_of, waiting, late, () if is_new else tuple(moved))
+            recorded = Recorded(
+                submission.id, points, self.out_of, waiting, late, penalty, () if is_new else tuple(moved)
+            )
             db.commit()
             return recorded
         except BaseException as failure:

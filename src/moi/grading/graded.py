@@ -32,6 +32,7 @@ class Graded:
     answers: dict[str, str]  # cell to a digest of what its score rests on
     notes: tuple[str, ...]
     seconds: dict[str, float]
+    readable: bool = True  # whether the file that was handed in was a notebook
 
 
 _LIMITS = (IgnorePattern, LimitOutput)
@@ -52,6 +53,7 @@ def graded(notebook: Notebook, staged: Staged, run: Run, config: Config, marks: 
     notes = [*staged.notes, *run.notes]
     scores: dict[str, float | None] = {}
     comments: dict[str, str | None] = {}
+    nothing = "No response." if staged.readable else "The file that was handed in cannot be read as a notebook."
     cells, count = [], 0
     for place, (given, outputs) in enumerate(zip(staged.cells, run.outputs, strict=True)):
         cell = _cell(notebook, given, _id(notebook, given, place))
@@ -71,7 +73,7 @@ def graded(notebook: Notebook, staged: Staged, run: Run, config: Config, marks: 
                 notes.append(f"the test {name} came to {strange}, which is no mark: a person has to give one")
         if is_solution(cell) or is_task(cell):
             untouched = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
-            comments[name] = "No response." if untouched and not is_task(cell) else None
+            comments[name] = nothing if untouched and not is_task(cell) else None
         if _written_by_learner(notebook, given):  # only now: the checksum is of what was handed in
             if given.kind == "markdown":
                 cell.source = clean_markdown(given.source, cell.get("attachments"), names)
@@ -80,7 +82,7 @@ def graded(notebook: Notebook, staged: Staged, run: Run, config: Config, marks: 
         cells.append(cell)
     whole = new_notebook(cells=cells)
     whole.metadata.update(copy.deepcopy(notebook.metadata))
-    whole.metadata["moi"] = {"grading": marks}
+    whole.metadata["moi"] = {"grading": marks | ({"notes": list(dict.fromkeys(notes))} if notes else {})}
     # Checked by whoever opens it: nbformat's check costs as much as all of the above.
     text = nbformat.v4.writes(whole) + "\n"
     return Graded(
@@ -90,6 +92,7 @@ def graded(notebook: Notebook, staged: Staged, run: Run, config: Config, marks: 
         dict(_answers(notebook, staged.cells)),
         tuple(dict.fromkeys(notes)),
         dict(run.seconds),
+        staged.readable,
     )
 
 

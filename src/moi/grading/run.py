@@ -200,6 +200,7 @@ class Bench:
             self._process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-m", "moi.grading.zygote", *map(str, descriptors)],
                 pass_fds=descriptors, env=environment, stdin=subprocess.DEVNULL, cwd="/",
+                start_new_session=True,  # an interrupt at the terminal is not for it
             )  # fmt: skip
         self._parents.callback(_stopped, self._process, self._judges, self._learners)
         order = {"isolate": self.isolate, "root": root, "visible": [str(moi.data.folder())], "copied": copied,

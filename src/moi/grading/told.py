@@ -36,8 +36,10 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
         if hidden or revealed:
             told = "your code stopped with this error"
         else:
-            told = words + (f", at {theirs!r}" if theirs else "")
-    elif isinstance(failure, (CannotJudge, Gone)) or not (hidden or revealed) or words in _texts(step["source"]):
+            told = ", ".join(filter(None, (words, theirs and f"at {theirs!r}")))
+    elif isinstance(failure, Gone):
+        told = re.sub("^it ", "your code ", words)
+    elif isinstance(failure, CannotJudge) or not (hidden or revealed) or words in _texts(step["source"]):
         told = words
     else:
         told = _ALSO_HIDDEN if hidden else _NOT_AGAIN
@@ -45,6 +47,8 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     if trace := getattr(failure, "learners_trace", ""):
         full += f"\nIn the learner's process:\n{trace}"
     name = next(kind.__name__ for kind in type(failure).__mro__ if "remote" not in vars(kind) or not revealed)
+    if isinstance(failure, Gone):
+        name = "Ended"
     return {"output_type": "error", "ename": name, "evalue": told, "traceback": full.splitlines()[-200:]}
 
 
