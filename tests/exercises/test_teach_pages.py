@@ -83,8 +83,8 @@ def test_grading_page_leads_from_a_clone_to_marks_and_feedback(typed, tmp_path):
     assert re.search(r"^madeup-01  [\d.]+/20, 1 to grade by hand, late by 1 day$", said, re.MULTILINE)
     assert "madeup-32  0/20\n    The file is no notebook: nothing could be read.\n" in said
     assert "The file is no notebook: nothing could be read." in text("grading.md")
-    assert re.search(rf"^{NAME}: 4 graded, 3 to grade by hand; [\d.]+ s\.$", said, re.MULTILINE)
-    assert f"{NAME}: 1 graded, 1 to grade by hand;" in said, "one student again, by force"
+    assert re.search(rf"^{NAME}: 4 graded, 3 waiting for marks by hand; [\d.]+ s\.$", said, re.MULTILINE)
+    assert f"{NAME}: 1 graded, 3 waiting for marks by hand;" in said, "one student again, by force"
     grades = marks(folder / "grades.csv")
     assert sorted(grades) == ["madeup-01", "madeup-02", "madeup-03", "madeup-32"]
     assert grades.pop("madeup-32")["score"] == "0.0"
