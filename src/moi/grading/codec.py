@@ -8,6 +8,7 @@ raises :class:`CannotCross`; no code of theirs runs.
 from __future__ import annotations
 
 import collections
+import copy
 import dataclasses
 import datetime
 import decimal
@@ -55,12 +56,17 @@ class Crossing:
     things: dict[int, Any] = dataclasses.field(default_factory=dict)  # by number
     numbers: dict[int, int] = dataclasses.field(default_factory=dict)  # by id
     states: dict[int, bytes] = dataclasses.field(default_factory=dict)  # as they crossed
+    handles: list[Any] = dataclasses.field(default_factory=list)  # what is no data
 
     def add(self, thing: Any, number: int | None = None) -> int:
         number = len(self.things) if number is None else number
         self.things[number] = thing
         self.numbers[id(thing)] = number
         return number
+
+    def separate(self) -> None:
+        """Put copies in the place of the things, as they are to each other."""
+        self.things = copy.deepcopy(self.things, {id(other): other for other in self.handles})
 
 
 class Codec:
@@ -88,6 +94,8 @@ class Codec:
         if kind is int:
             return value if -(2**63) <= value < 2**63 else ["int", hex(value)]
         if issubclass(kind, There) or (issubclass(kind, type) and issubclass(value, There)):
+            if crossing is not None:
+                crossing.handles.append(value)
             return ["there", self.export(value)]
         number = None
         if crossing is not None:
@@ -96,6 +104,8 @@ class Codec:
             if kind in _MUTABLE or is_mutable(value) or self._is_mutable_object(kind):
                 number = crossing.add(value)
         form = self._form(value, lambda part: self.encode(part, crossing, depth + 1))
+        if crossing is not None and form[0] == "there":
+            crossing.handles.append(value)
         return form if number is None else ["new", number, form]
 
     def _form(self, value: Any, of: Callable[[Any], Any]) -> Any:

@@ -138,7 +138,7 @@ class Judge:
             if not self.lost:
                 checks.tell_instructor = None
                 visible, _ = self._run_test(place, step | {"source": step["release"], "hidden": []}, take_changes=True)
-            self.outputs[place] = told.merged(self.outputs[place], visible)
+            self.outputs[place] = told.merged(self.outputs[place], visible, step["source"])
 
     # The learner's cells
 

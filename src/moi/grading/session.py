@@ -58,7 +58,7 @@ class Session(Line):
         self.named = named
         self.folder = folder
         # Set for a test:
-        self.take_changes = True
+        self.take_changes = True  # whether what a function changes in its arguments is changed here
         self.quiet = False  # whether an error is told without the learner's line
         self.lines: frozenset[str] = frozenset()  # of the cells as they were handed in
         self.cells: Sequence[str] = ()  # the code cells before the test, as they were handed in
@@ -187,8 +187,9 @@ class Session(Line):
 
     def change(self, changes: Any, crossing: Crossing) -> None:
         self.changed_things = True
-        if self.take_changes:
-            super().change(changes, crossing)
+        if not self.take_changes:  # what the function gives back may still be the thing that it has changed
+            crossing.separate()
+        super().change(changes, crossing)
 
     # What the learner's process asks
 

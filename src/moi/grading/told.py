@@ -70,8 +70,8 @@ def mark(outputs: list[Any]) -> str:
     return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def merged(outputs: list[Any], visible: list[Any] | None) -> list[Any]:
-    """``outputs`` of all tests, but what a learner is told as it is in the outputs of the ``visible`` ones."""
+def merged(outputs: list[Any], visible: list[Any] | None, source: str) -> list[Any]:
+    """``outputs`` of all tests of ``source``, but what a learner is told as it is in those of the ``visible`` ones."""
     visible = visible or []
     errors = [output for output in visible if output["output_type"] == "error"]
     result = [o for o in visible if o in for_learners(visible) and o not in errors and not o.get("ideas")]
@@ -79,17 +79,27 @@ def merged(outputs: list[Any], visible: list[Any] | None) -> list[Any]:
         if output["output_type"] == "error" and errors:
             result.append(output | {"ename": errors[0]["ename"], "evalue": errors[0]["evalue"]})
         elif output.get("ideas"):
-            result.append(output | {"text": _ideas(output["text"], [o["text"] for o in visible if o.get("ideas")])})
+            known = "".join(o["text"] for o in visible if o.get("ideas"))
+            result.append(output | {"text": _ideas(output["text"], known, _texts(source))})
         elif output["output_type"] == "error" or output not in for_learners(outputs):
             result.append(output)
     return result
 
 
-def _ideas(text: str, visible: list[str]) -> str:
-    """The lines of ``text``, each failed idea in the words of the visible tests if it fails in them as well."""
-    known = {found[0]: line for line in "\n".join(visible).splitlines() if (found := _IDEA.match(line))}
-    lines = text.splitlines()
-    return "\n".join(known.get(found[0], line) if (found := _IDEA.match(line)) else line for line in lines) + "\n"
+def _ideas(text: str, visible: str, texts: set[str]) -> str:
+    """The lines of ``text``, with the words of the visible tests for each idea that fails in them as well.
+
+    But a sentence of the author's that the hidden tests have chosen says more than another of the visible ones.
+    """
+    known = {found[0]: line for line in visible.splitlines() if (found := _IDEA.match(line))}
+
+    def told(line: str) -> str:
+        if not (found := _IDEA.match(line)) or found[0] not in known:
+            return line
+        said = line.removeprefix(found[0])
+        return line if said in texts and said not in known[found[0]] else known[found[0]]
+
+    return "\n".join(map(told, text.splitlines())) + "\n"
 
 
 def _is_score(output: dict[str, Any]) -> bool:
