@@ -41,12 +41,12 @@ total = 3
         ("assert total == 4, 'three and one'", "AssertionError: three and one (line 1 of the cell)"),
         ("assert missing == 4", "NameError: name 'missing' is not defined"),
         ("import time\ntime.sleep(60)", "took more than"),
-        ("total", "the untouched release earns 2 of 2 points here"),
+        ("pass", "the untouched release earns 2 of 2 points here"),
+        ("assert total == 3\n-1", "the reference solution comes to no number from 0 to 2 here"),
+        ("total", "the reference solution comes to no number from 0 to 2 here"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(test: str, says: str, tmp_path: Path) -> None:
-    if says.startswith("the untouched"):
-        test = "pass"
     assignment = course(tmp_path, ("given", GIVEN), ("answer", ANSWER), ("test 2", test))
     found = [str(finding) for finding in findings(assignment, timeout=2)]
     assert len(found) == 1

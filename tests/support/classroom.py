@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from moi.grading import gate
 from moi.grading.assignment import Assignment, read_assignment
 from moi.grading.run import Run
 from moi.grading.stage import Staged, stage
@@ -55,13 +56,6 @@ def handed_in(
     return stage(notebook, json.dumps(raw).encode())
 
 
-def scores(assignment: Assignment, staged: Staged, run: Run) -> dict[str, float]:
-    """What nbgrader makes of the outputs of each test cell, by the cell's name."""
-    from nbgrader.utils import determine_grade
-
-    found = {}
-    for cell, outputs in zip(staged.cells, run.outputs, strict=True):
-        if cell.cell is not None and (its := assignment.notebooks[0].cells[cell.cell]).role == "test":
-            made = new_code_cell(cell.source, metadata=its.metadata, outputs=[nbformat.from_dict(o) for o in outputs])
-            found[its.name] = determine_grade(made)[0]
-    return found
+def scores(assignment: Assignment, staged: Staged, run: Run) -> dict[str, float | None]:
+    """The score of each test cell, by the cell's name."""
+    return {cell.name: score for cell, score, _ in gate.scores(assignment.notebooks[0], staged, run)}

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
+from traitlets.config import Config
 
 from moi.grading.assignment import Assignment, AssignmentError, Cell, Notebook, read_assignment
 from moi.grading.course import Course, CourseError
+from moi.grading.graded import graded
 from moi.grading.rewrites import REWRITES
 from moi.grading.run import Bench, Run, as_released, as_written
 from moi.grading.sandbox import NoIsolation
@@ -65,19 +66,28 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
         with Bench(notebook, assignment.files, **options) as bench:
             yield from _of_reference(notebook, bench.reference)
             staged = as_released(notebook)
-            for cell, score, _ in _scores(notebook, staged, bench.run(staged)):
-                if score > 0:
-                    words = f"the untouched release earns {score:g} of {cell.points:g} points here"
-                    yield Finding(notebook.name, cell.name, words)
+            for cell, score, _ in scores(notebook, staged, bench.run(staged)):
+                if score != 0:
+                    yield Finding(notebook.name, cell.name, _earns("the untouched release", cell, score))
+
+
+def scores(
+    notebook: Notebook, staged: Staged, run: Run
+) -> Iterator[tuple[Cell, float | None, tuple[dict[str, Any], ...]]]:
+    """Each test cell with its score, as ``moi grade`` would have it, and its outputs; None is for a person to mark."""
+    found = graded(notebook, staged, run, Config(), {}).scores
+    for at, outputs in zip(staged.cells, run.outputs, strict=True):
+        if at.cell is not None and (cell := notebook.cells[at.cell]).role == "test":
+            yield cell, found[cell.name], outputs
 
 
 def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
     for note in run.notes:
         yield Finding(notebook.name, "the reference solution", note)
-    for cell, score, outputs in _scores(notebook, as_written(notebook), run):
-        if score >= cell.points:
+    for cell, score, outputs in scores(notebook, as_written(notebook), run):
+        if score == cell.points:
             continue
-        words = f"the reference solution earns {score:g} of {cell.points:g} points here"
+        words = _earns("the reference solution", cell, score)
         for output in outputs:
             if output["output_type"] == "error":
                 words += f". It stopped with {output['ename']}: {output['evalue']}".rstrip(": ")
@@ -93,13 +103,7 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
         yield Finding(notebook.name, cell.name, words)
 
 
-def _scores(notebook: Notebook, staged: Staged, run: Run) -> Iterator[tuple[Cell, float, Any]]:
-    from nbgrader.utils import determine_grade
-
-    for at, outputs in zip(staged.cells, run.outputs, strict=True):
-        cell = notebook.cells[at.cell] if at.cell is not None else None
-        if cell is not None and cell.role == "test":
-            made = nbformat.v4.new_code_cell(
-                cell.source, metadata=cell.metadata, outputs=[nbformat.from_dict(output) for output in outputs]
-            )
-            yield cell, float(determine_grade(made)[0] or 0), outputs
+def _earns(who: str, cell: Cell, score: float | None) -> str:
+    if score is None:
+        return f"{who} comes to no number from 0 to {cell.points:g} here"
+    return f"{who} earns {score:g} of {cell.points:g} points here"
