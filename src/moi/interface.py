@@ -175,7 +175,7 @@ class _Best:
             model = self.present.but(**changes)
             if self.follower and changes:
                 model = model.but(**model.best_levers(self.judge, [self.follower]) or {})
-            outcome = model.outcome()
+            outcome = model.measured()
         except InputError:
             return -math.inf
         value = outcome.measures[self.present.goal(self.judge).name]
@@ -269,7 +269,7 @@ def _values_of(model: MiniModel, name: str) -> Iterable[Any]:
 
 
 def _judged(model: MiniModel, judge: Judge) -> float | None:
-    return model.outcome().measures[model.goal(judge).name]
+    return model.measured().measures[model.goal(judge).name]
 
 
 def _same(a: float | None, b: float | None, nearly: float = 1e-12) -> bool:

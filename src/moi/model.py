@@ -346,6 +346,7 @@ class MiniModel:
         if hidden := [name for name in cls.parameters if hasattr(MiniModel, name)]:
             raise TypeError(f"{cls.__name__}: a parameter called {hidden[0]} would hide MiniModel.{hidden[0]}")
         cls.outcome = _in_the_readers_words(cls.outcome)  # type: ignore[method-assign]
+        cls.measured = _in_the_readers_words(cls.measured)  # type: ignore[method-assign]
         cls.best_levers = _in_the_readers_words(cls.best_levers)  # type: ignore[method-assign]
 
     def __init__(self, **values: Any) -> None:
@@ -367,6 +368,10 @@ class MiniModel:
     def outcome(self) -> Outcome:
         """Compute the measures, tables, problems and summary at the present values."""
         raise NotImplementedError
+
+    def measured(self) -> Outcome:
+        """The outcome with measures and problems alone: what a search looks at, a thousand times."""
+        return self.outcome()
 
     def best_levers(self, judge: Judge, levers: Sequence[str]) -> Mapping[str, Any] | None:
         """The best values of ``levers`` for ``judge`` where a closed form is known, else ``None``."""

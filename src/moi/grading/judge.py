@@ -7,7 +7,6 @@ cases, no test disturbs another, and a fork that is lost takes nothing with it.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import re
@@ -24,7 +23,6 @@ from moi.grading import checks, told, zygote
 from moi.grading.codec import CannotCross, packed
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
-from moi.grading.reference import Code
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
 
@@ -98,29 +96,26 @@ class Judge:
                     self.outputs[place] = self._judge_cell(place, cell)
             elif step["trusted"]:
                 with self._timed("judging"):
-                    self.shell.run(step["source"])
-            elif step["role"] == "answer" and self.staged[place][0] == "code":
-                self._import(step["source"])
+                    self.shell.run(step["source"], silent=True)
+            else:
+                self._import(step["imports"])
         self._tell_again()
         for outputs in self.outputs:
             for output in outputs:
                 output.pop("ideas", None)
+                output.pop("settled", None)
         return {
             "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
             "seen": self.seen,
         }  # fmt: skip
 
-    def _import(self, source: str) -> None:
+    def _import(self, statements: list[tuple[str, list[str]]]) -> None:
         """What the reference imports is the library's own for its tests, whatever the learner has under that name."""
-        code = Code(source)
-        for tree in code.trees():
-            for node in tree.body:
-                if isinstance(node, (ast.Import, ast.ImportFrom)):
-                    with contextlib.suppress(Exception):
-                        exec(compile(ast.Module([node], []), "the reference", "exec"), {}, self.imported)
-                else:
-                    for name in Code(ast.unparse(node)).bound():
-                        self.imported.pop(name, None)
+        for source, bound in statements:
+            with contextlib.suppress(Exception):
+                exec(source, {}, self.imported)
+            for name in bound:
+                self.imported.pop(name, None)
 
     def _tell_again(self) -> None:
         """Have the learner's words on visible tests from a process to which no hidden case has been shown."""
@@ -289,7 +284,8 @@ class Judge:
         right = _score(outputs, step["points"]) >= step["points"]
         self.seen[cell] = [sorted(self.asked) if right else None, told.mark(outputs)]
         known = (self.work["seen"] or self.seen).get(cell)
-        if self.revealed and (known is None or self.seen[cell][1] != known[1]):
+        as_known = known is not None and self.seen[cell][1] == known[1]
+        if self.revealed and not as_known and not told.settled(outputs, step["source"]):
             self.again.append(place)
         if changed:
             self.changed.append(cell)

@@ -95,6 +95,16 @@ class Code:
                 ):
                     yield magic, line
 
+    def imports(self) -> Iterator[tuple[str, list[str]]]:
+        """Of each statement at module level in turn: its source if it is an import, else the names that it binds."""
+        for tree in self.trees():
+            for node in tree.body:
+                source = ast.unparse(node)
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    yield source, []
+                else:
+                    yield "", list(Code(source).bound())
+
     def imported_names(self) -> set[str]:
         """The names that imports at any level bind."""
         return {

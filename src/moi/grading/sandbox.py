@@ -114,17 +114,37 @@ def close_root() -> None:
     _read_only("/", _RDONLY | _NOSUID, recursive=False)
 
 
-def enclose(limits: Limits, users: Sequence[int]) -> None:
-    """Shut this fork in: become the first process of its own space, then go on, without rights, in its child.
+def new_process_space() -> None:
+    """Let the next fork of this process be the first process of a space of its own, which ends with it.
 
-    Returns in the child only, in an empty working folder; when that process ends, all that it started ends with it.
-    A root's fork goes on as the first of ``users`` (see :func:`identities`) that is to be had.
+    Until then this process can start no thread.
     """
-    end_with_parent()
+    _check(_libc.unshare(_NEWPID), "unshare")
+
+
+def fork_apart() -> int:
+    """As :func:`os.fork`, but into a new process space."""
+    own = os.pidfd_open(os.getpid())
+    new_process_space()
+    child = -1
+    try:
+        child = os.fork()
+    finally:
+        if child:
+            _check(_libc.setns(own, _NEWPID), "setns")
+        os.close(own)
+    return child
+
+
+def enclose(limits: Limits, users: Sequence[int], trusted: bool) -> None:
+    """Shut in this fork, the first process of its space, and take its rights away; its working folder is empty.
+
+    What is not ``trusted`` goes on in a child: then this process only waits, and ends with it or with its own parent,
+    and so does all that the child has started. A root's fork goes on as the first of ``users`` (see
+    :func:`identities`) that is to be had.
+    """
     users = () if os.getuid() else users
-    _check(_libc.unshare(_NEWPID | _NEWNS | _NEWIPC), "unshare")
-    if first := os.fork():
-        os._exit(_status(os.waitpid(first, 0)[1]))
+    _check(_libc.unshare(_NEWNS | _NEWIPC), "unshare")
     _mount("tmpfs", "/learner", "tmpfs", _NOSUID | _NODEV, f"mode=755,size={limits.folder}m,nr_inodes=20000")
     for folder in (HOME, TEMPORARY, "/learner/shm"):
         os.mkdir(folder)
@@ -134,9 +154,10 @@ def enclose(limits: Limits, users: Sequence[int]) -> None:
     os.chdir(HOME)
     os.setsid()
     _give_up_everything(limits, users)
-    # Nobody inside may write to the memory of this process: it ends everything when its parent ends.
-    _prctl(_SET_DUMPABLE, 0)
     end_with_parent()
+    if trusted:
+        return
+    _prctl(_SET_DUMPABLE, 0)  # nobody inside may write to the memory of this process
     if learner := os.fork():
         while True:  # as the first process of its space it inherits every orphan
             ended, status = os.wait()

@@ -248,7 +248,7 @@ class Session(Line):
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
         kind = "object" if any(map(is_remote, operands)) else "data"
         attributes = {way.rpartition(".")[2] for way in known(target).ways if "." in way}
-        exactly = use == "call" and bool(attributes & _methods_of_data())
+        exactly = use == "call" and bool(attributes & methods_of_data())
         return self._may((f"{way} {use} {kind}" for way in known(target).ways), exactly=exactly)
 
     def _may(self, uses: Any, *, note: bool = True, exactly: bool = False) -> bool:
@@ -367,7 +367,8 @@ def _without_attributes(use: str) -> str:
 
 
 @functools.cache
-def _methods_of_data() -> frozenset[str]:
+def methods_of_data() -> frozenset[str]:
+    """The names that an attribute of data may have."""
     return frozenset(name for kind in data_classes() for name in dir(kind) if not name.startswith("_")) - {"get"}
 
 

@@ -129,12 +129,15 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui: Any = None) -> None:
         """No event loop of windows here; figures are shown in the notebook."""
 
-    def run(self, source: str) -> tuple[list[dict[str, Any]], BaseException | None]:
-        """Run one cell. Returns its outputs, and the error that ended it if one did."""
+    def run(self, source: str, *, silent: bool = False) -> tuple[list[dict[str, Any]], BaseException | None]:
+        """Run one cell. Returns its outputs, and the error that ended it if one did.
+
+        If it is ``silent``, the value of its last line is not among them.
+        """
         streams = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Stream("stdout", self.recorder), Stream("stderr", self.recorder)
         try:
-            result = self.run_cell(source, store_history=True)
+            result = self.run_cell(source, store_history=True, silent=silent)
         finally:
             sys.stdout, sys.stderr = streams
         return self.recorder.take(), result.error_before_exec or result.error_in_exec

@@ -32,11 +32,17 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     hidden = bool(frames) and checks.is_hidden(frames[-1].lineno)
     theirs = getattr(failure, "learners_line", None)
     words = checks.text_of(failure)
+    # What follows in the visible tests may fail too, and then it is told.
+    last = not hidden or checks.is_hidden(step["source"].count("\n") + 1)
+    settled = isinstance(failure, AssertionError) and last and (not words or words in _texts(step["source"]))
     if hasattr(failure, "learners_trace"):
+        settled = False
         if hidden or revealed:
             told = "your code stopped with this error"
         else:
             told = ", ".join(filter(None, (words, theirs and f"at {theirs!r}")))
+        if isinstance(failure, NotImplementedError) and not words:
+            told, settled = checks.NOT_DONE, True
     elif isinstance(failure, Gone):
         told = re.sub("^it ", "your code ", words)
     elif isinstance(failure, CannotJudge) or not (hidden or revealed) or words in _texts(step["source"]):
@@ -49,7 +55,8 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     name = next(kind.__name__ for kind in type(failure).__mro__ if "remote" not in vars(kind) or not revealed)
     if isinstance(failure, Gone):
         name = "Ended"
-    return {"output_type": "error", "ename": name, "evalue": told, "traceback": full.splitlines()[-200:]}
+    trace = full.splitlines()[-200:]
+    return {"output_type": "error", "ename": name, "evalue": told, "traceback": trace, "settled": settled}
 
 
 def _texts(source: str) -> set[str]:
@@ -68,6 +75,22 @@ def mark(outputs: list[Any]) -> str:
     """The same for two runs in which a learner is told the same."""
     told = [[o.get(key) for key in ("output_type", "text", "ename", "evalue", "data")] for o in for_learners(outputs)]
     return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def settled(outputs: list[Any], source: str) -> bool:
+    """Whether all that a learner is told of a test is in the author's own words, as they stand in its ``source``."""
+    texts = _texts(source)
+    return all(
+        output.get("settled", False)
+        or (output.get("ideas", False) and all(_is_authors(line, texts) for line in output["text"].splitlines()))
+        for output in for_learners(outputs)
+    )
+
+
+def _is_authors(line: str, texts: set[str]) -> bool:
+    if idea := _IDEA.match(line):
+        return line.removeprefix(idea[0]) in texts
+    return line.startswith(("✓ ", "○ ", checks.NOT_DONE)) or bool(checks.COUNT.fullmatch(line))
 
 
 def merged(outputs: list[Any], visible: list[Any] | None, source: str) -> list[Any]:

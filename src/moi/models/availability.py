@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any, ClassVar
 
@@ -131,7 +132,7 @@ class Availability(
         ],
     }
 
-    def outcome(self) -> Outcome:
+    def measured(self) -> Outcome:
         mean = self._mean_demand()
         short, left = self._short_and_left(self.stock)
         revenue, cost = self._revenue_and_cost(self.stock)
@@ -146,16 +147,21 @@ class Availability(
                 "expected_short": short,
                 "mean_demand": mean,
             },
-            tables={
-                "curve": self._curve(),
-                "now": [{"stock": self.stock, "profit": revenue - cost}],
-            },
             problems=self._problems(mean),
+        )
+
+    def outcome(self) -> Outcome:
+        short, left = self._short_and_left(self.stock)
+        revenue, cost = self._revenue_and_cost(self.stock)
+        return replace(
+            self.measured(),
+            tables={"curve": self._curve(), "now": [{"stock": self.stock, "profit": revenue - cost}]},
             summary=(
-                f"With {written(self.stock)} units for a mean demand of {written(mean)}, {written(short, 1)} customers "
-                f"are expected to be turned away and {written(left, 1)} units to be left; the firm expects "
-                f"{pounds(revenue - cost)}. At this price its best stock is {written(self._best_stock('firm'))}, that "
-                f"of operations alone {written(self._best_stock('operations'))}."
+                f"With {written(self.stock)} units for a mean demand of {written(self._mean_demand())}, "
+                f"{written(short, 1)} customers are expected to be turned away and {written(left, 1)} units to be "
+                f"left; the firm expects {pounds(revenue - cost)}. At this price its best stock is "
+                f"{written(self._best_stock('firm'))}, that of operations alone "
+                f"{written(self._best_stock('operations'))}."
             ),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import log, sqrt
 from typing import Any, ClassVar
 
@@ -126,18 +127,11 @@ class Variety(MiniModel, title="How many variants?", question="When does another
         ],
     }
 
-    def outcome(self) -> Outcome:
+    def measured(self) -> Outcome:
         share = self._share(self.variants)
         demand = self.customers * share
-        holding = self._holding_cost()
-        lot = sqrt(2 * self.setup_cost * (demand / self.variants) / holding)
+        lot = sqrt(2 * self.setup_cost * (demand / self.variants) / self._holding_cost())
         revenue, cost = self._revenue_and_cost(self.variants)
-        curve = [
-            {"variants": n, "revenue": earned, "cost": spent, "profit": earned - spent}
-            for n in range(1, MOST_VARIANTS + 1)
-            for earned, spent in [self._revenue_and_cost(n)]
-        ]
-        best = max(curve, key=lambda row: row["profit"])
         return Outcome(
             measures={
                 "revenue": revenue,
@@ -148,13 +142,25 @@ class Variety(MiniModel, title="How many variants?", question="When does another
                 "lot_size": lot,
                 "changeovers": demand / lot,
                 "average_stock": self.variants * lot / 2,
-            },
-            tables={"curve": curve, "now": [{"variants": self.variants, "profit": revenue - cost}]},
+            }
+        )
+
+    def outcome(self) -> Outcome:
+        revenue, cost = self._revenue_and_cost(self.variants)
+        profit = revenue - cost
+        curve = [
+            {"variants": n, "revenue": earned, "cost": spent, "profit": earned - spent}
+            for n in range(1, MOST_VARIANTS + 1)
+            for earned, spent in [self._revenue_and_cost(n)]
+        ]
+        best = max(curve, key=lambda row: row["profit"])
+        return replace(
+            self.measured(),
+            tables={"curve": curve, "now": [{"variants": self.variants, "profit": profit}]},
             summary=(
                 f"Revenue climbs ever more slowly as flavours are added, while cost keeps rising. With changeovers at "
                 f"{pounds(self.setup_cost)}, profit is highest, {pounds(best['profit'])} a year, at {best['variants']} "
-                f"flavour{'s' if best['variants'] > 1 else ''}; "
-                f"you offer {self.variants} and earn {pounds(revenue - cost)}."
+                f"flavour{'s' if best['variants'] > 1 else ''}; you offer {self.variants} and earn {pounds(profit)}."
             ),
         )
 
