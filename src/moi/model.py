@@ -9,7 +9,6 @@ Only the standard library is used here, so that the same file runs in a kernel, 
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import itertools
@@ -180,8 +179,9 @@ class Parameter:
         bottom, top = self.limits(model)
         if not bottom <= number <= top:
             return False
-        above, below = self._at(self.above, model), self._at(self.below, model)
-        return (above is None or number > above) and (below is None or number < below)
+        return (self.above is None or number > self._at(self.above, model)) and (
+            self.below is None or number < self._at(self.below, model)
+        )
 
     def _range_in_words(self, model: MiniModel) -> str:
         bottom, top = self.limits(model)
@@ -390,8 +390,8 @@ class MiniModel:
 
     def but(self, **changes: Any) -> typing.Self:
         """The same model with some values changed; an unknown name raises :class:`InputError`."""
-        changed = copy.copy(self)
-        changed.__dict__.update(self.known(changes))
+        changed = object.__new__(type(self))
+        changed.__dict__.update(vars(self) | self.known(changes))
         changed._check(changes)  # what has not changed is sound, unless its bounds have
         return changed
 
@@ -469,6 +469,8 @@ def _kind_of(default: Any, choices: Sequence[str]) -> Kind:
 
 def _plain_number(value: object) -> float | int | None:
     """``value`` as a finite ``int`` or ``float``; ``None`` for anything else (text, flags, NaN, infinity)."""
+    if type(value) is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
     if isinstance(value, numbers.Integral):

@@ -55,6 +55,7 @@ class Judge:
         self.steps: list[dict[str, Any]] = work["steps"]  # by cell of the author
         self.staged: list[list[Any]] = work["staged"]  # kind, source, cell of the author or None
         self.shell = Shell.instance()
+        self.shell.transformed = {step["source"]: step["text"] for step in self.steps if step["trusted"]}
         self.folder = Folder(work["files"], keep=True)
         modules = Path(tempfile.mkdtemp())  # the author's own: those in the working folder may be the learner's
         for name, content in work["files"].items():

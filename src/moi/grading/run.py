@@ -257,10 +257,11 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     for cell in notebook.cells:
         step = {"role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points,
                 "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-                "wanted": [], "calls": [], "imports": []}  # fmt: skip
+                "wanted": [], "calls": [], "imports": [], "text": ""}  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
             bound = set(code.bound()) if code else set()
+            step["text"] = code.text if code else ""
             if cell.role == "answer":
                 learners |= {name for name in notebook.learner_names if name in bound or name in _changed(code)}
                 step["imports"] = [list(each) for each in code.imports()] if code else []

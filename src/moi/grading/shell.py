@@ -111,10 +111,14 @@ class Shell(InteractiveShell):
 
     def __init__(self) -> None:
         self.recorder = Recorder()
+        self.transformed: dict[str, str] = {}  # cells as Python that have been seen before
         super().__init__()
         self.display_pub.recorder = self.displayhook.recorder = self.recorder
         self.colors = "nocolor"
         self.InteractiveTB.set_mode(mode="Plain")
+
+    def transform_cell(self, raw_cell: str) -> str:
+        return self.transformed.get(raw_cell) or super().transform_cell(raw_cell)  # type: ignore[no-any-return,no-untyped-call]
 
     def init_history(self) -> None:
         from IPython.core.history import HistoryManager
