@@ -112,15 +112,14 @@ def merged(outputs: list[Any], visible: list[Any] | None, source: str) -> list[A
 def _ideas(text: str, visible: str, texts: set[str]) -> str:
     """The lines of ``text``, with the words of the visible tests for each idea that fails in them as well.
 
-    But a sentence of the author's that the hidden tests have chosen says more than another of the visible ones.
+    But a sentence that stands in the source stays: the tests have chosen it for the whole of what they have seen.
     """
     known = {found[0]: line for line in visible.splitlines() if (found := _IDEA.match(line))}
 
     def told(line: str) -> str:
         if not (found := _IDEA.match(line)) or found[0] not in known:
             return line
-        said = line.removeprefix(found[0])
-        return line if said in texts and said not in known[found[0]] else known[found[0]]
+        return line if line.removeprefix(found[0]) in texts else known[found[0]]
 
     return "\n".join(map(told, text.splitlines())) + "\n"
 

@@ -1,0 +1,68 @@
+"""What a learner is told of a test that does not hold: the author's sentences, and no value that could be a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from classroom import course, handed_in
+
+from moi.grading.run import Bench
+
+HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS\n"
+IDEA = "with ideas(points=1) as check:\n    with check.idea(1, 'doubles'):\n        {}\ncheck.score"
+WRONG = "def double(x):\n    return x + 1"
+# The answer, the visible and the hidden part of the test, and what is told.
+CASES: dict[str, tuple[str, str, str, str]] = {
+    "visible sentence": (WRONG, "assert double(3) == 6, 'twice, not one more'", "", "twice, not one more"),
+    "hidden sentence": (WRONG, "", "assert double(3) == 6, 'twice, not one more'", "twice, not one more"),
+    "hidden value": (WRONG, "", "assert double(30) == 60, f'got {double(30)}'", "a hidden test does not hold"),
+    "no words": (WRONG, "assert double(3) == 6", "", "this test does not hold"),
+    "visible value": (WRONG, "assert double(3) == 6, f'got {double(3)}'", "assert double(30) == 60", "got 4"),
+    "hidden before a visible value": (
+        WRONG, "assert double(3) == 6, f'got {double(3)}'", "assert double(30) == 60, 'not for 30'", "got 4",
+    ),
+    "not begun": ("def double(x):\n    raise NotImplementedError", "assert double(3) == 6", "", "not done yet"),
+    "error": ("def double(x):\n    return 3 / 0", "assert double(3) == 6", "", "division by zero, at 'return 3 / 0'"),
+    "error with a hidden case": (
+        "def double(x):\n    raise ValueError(x)", "", "assert double(30) == 60", "your code stopped with this error",
+    ),
+    "idea in a sentence": (
+        WRONG, IDEA.format("equal(double(3), 6, 'one more')"), "", "✗ doubles (1): one more",
+    ),
+    "idea with a value": (
+        WRONG, IDEA.format("equal(double(3), 6, f'{double(3)}!')"), "", "✗ doubles (1): 4! (got 4)",
+    ),
+    "idea not begun": (
+        "def double(x):\n    raise NotImplementedError", IDEA.format("equal(double(3), 6, '')"), "", "not done yet",
+    ),
+}  # fmt: skip
+GIVEN = "from moi.grading.checks import equal, ideas"
+
+
+def cells() -> Iterator[tuple[str, str]]:
+    yield "given", GIVEN
+    for name, (_, visible, hidden, _) in CASES.items():
+        parts = [visible, HIDDEN.format(hidden)] if hidden else [visible, "assert double(-1) == -2"]
+        yield "answer", "### BEGIN SOLUTION\ndef double(x):\n    return 2 * x\n### END SOLUTION"
+        yield "test 1", "\n".join(reversed(parts) if "hidden before" in name else parts)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    assignment = course(tmp_path_factory.mktemp("course"), *cells())
+    answers = {1 + 2 * place: answer for place, (answer, *_) in enumerate(CASES.values())}
+    staged = handed_in(assignment, answers)
+    with Bench(assignment.notebooks[0]) as bench:
+        outputs = bench.run(staged).outputs
+    told = [
+        "\n".join(output.get("text", "") + output.get("evalue", "") for output in some)
+        for cell, some in zip(staged.cells, outputs, strict=True)
+        if cell.cell and cell.cell % 2 == 0
+    ]
+    return dict(zip(CASES, told, strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_learner_is_told(case: str, found: dict[str, str]) -> None:
+    assert found[case].splitlines()[0] == CASES[case][3]
