@@ -12,6 +12,11 @@ from moi.grading.run import Bench
 HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS\n"
 IDEA = "with ideas(points=1) as check:\n    with check.idea(1, 'doubles'):\n        {}\ncheck.score"
 WRONG = "def double(x):\n    return x + 1"
+HIDDEN_IDEA = (
+    IDEA.format("equal(double(-1), -2, 'no')\n" + HIDDEN)
+    .replace("\n### ", "\n        ### ")
+    .replace("\n{}", "\n        {}")
+)
 # The answer, the visible and the hidden part of the test, and what is told.
 CASES: dict[str, tuple[str, str, str, str]] = {
     "visible sentence": (WRONG, "assert double(3) == 6, 'twice, not one more'", "", "twice, not one more"),
@@ -32,6 +37,18 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     ),
     "idea with a value": (
         WRONG, IDEA.format("equal(double(3), 6, f'{double(3)}!')"), "", "✗ doubles (1): 4! (got 4)",
+    ),
+    "idea with a hidden value": (
+        "def double(x):\n    return -2 if x < 0 else 31", HIDDEN_IDEA.format("equal(double(30), 60, f'{double(30)}!')"),
+        "", "✗ doubles (1): a hidden test does not hold",
+    ),
+    "idea with a hidden kind": (
+        "def double(x):\n    return -2 if x < 0 else None", HIDDEN_IDEA.format("equal(double(30), 60, 'no')"), "",
+        "✗ doubles (1): a number is needed; got nothing (None): is a return missing?",
+    ),
+    "idea with a hidden number of values": (
+        "def double(x):\n    return -2 if x < 0 else [0] * x", HIDDEN_IDEA.format("equal(double(30), [1, 2], 'no')"),
+        "", "✗ doubles (1): a hidden test does not hold",
     ),
     "idea not begun": (
         "def double(x):\n    raise NotImplementedError", IDEA.format("equal(double(3), 6, '')"), "", "not done yet",

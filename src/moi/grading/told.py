@@ -20,6 +20,11 @@ from moi.grading.remote import CannotJudge
 
 _ALSO_HIDDEN = "a hidden test does not hold"
 _NOT_AGAIN = "this test does not hold"
+# Words of `checks` and no others, in which a learner's code could say little.
+_OF_FORM = re.compile(
+    r"a [\w ,]+ is needed; got (True or False|text|a number|a dictionary|a list"
+    r"|nothing \(None\): is a return missing\?)|your code stopped with (an error|[A-Z]\w+)"
+)
 _IDEA = re.compile(r"✗ .* \([\d.]+\): ")
 
 
@@ -110,16 +115,16 @@ def merged(outputs: list[Any], visible: list[Any] | None, source: str) -> list[A
 
 
 def _ideas(text: str, visible: str, texts: set[str]) -> str:
-    """The lines of ``text``, with the words of the visible tests for each idea that fails in them as well.
-
-    But a sentence that stands in the source stays: the tests have chosen it for the whole of what they have seen.
-    """
+    """The lines of ``text``, where a failed idea has words that could hold a value with those of the visible tests."""
     known = {found[0]: line for line in visible.splitlines() if (found := _IDEA.match(line))}
 
     def told(line: str) -> str:
-        if not (found := _IDEA.match(line)) or found[0] not in known:
+        if not (found := _IDEA.match(line)):
             return line
-        return line if line.removeprefix(found[0]) in texts else known[found[0]]
+        said = line.removeprefix(found[0])
+        if said in texts:
+            return line
+        return known.get(found[0], line if _OF_FORM.fullmatch(said) else found[0] + _ALSO_HIDDEN)
 
     return "\n".join(map(told, text.splitlines())) + "\n"
 
