@@ -21,7 +21,7 @@ from hands import hands, work
 from nbformat import NotebookNode
 
 from moi.grading.assignment import read_assignment
-from moi.grading.checks import NOT_DONE
+from moi.grading.checks import COUNT, NOT_DONE
 from moi.grading.demo_class import Answer, Assignment, read_notebook
 from moi.grading.exercises import ROOT, assignments, course_api, done, generate
 from moi.grading.gate import scores
@@ -48,7 +48,7 @@ class Marked:
         return cls(
             points,
             out_of,
-            [line for line in lines if line and " points on the cases" not in line],
+            [line for line in lines if line and not COUNT.fullmatch(line)],
             broke=any(o["output_type"] == "error" for o in outputs) or any(s["name"] == "stderr" for s in streams),
         )
 

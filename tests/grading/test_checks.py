@@ -140,7 +140,7 @@ def test_value_of_which_only_the_form_was_judged_is_left_open_until_it_is_graded
         "✓ form (0.5)",
         "✓ value (1)",
         "✗ wrong form (0.5): some pounds (got -3)",
-        "1.5 of 2 points on the cases tried here",
+        "1.5 of 2 points",
     ]
 
 

@@ -41,7 +41,7 @@ from typing import Any
 from unittest import mock
 
 NOT_DONE = "not done yet"
-COUNT = re.compile(r"[\d.]+ of [\d.]+ points on the cases tried here.*")  # the last line of a report
+COUNT = re.compile(r"-?[\d.]+ of [\d.]+ points( on the cases tried here.*)?")  # the last line of a report
 # Where tests are judged apart from the learner's process: who is told what learners are not, and the lines of the test
 # cell that they cannot see.
 tell_instructor: Callable[[str], None] | None = None
@@ -113,6 +113,9 @@ class Ideas:
             raise ValueError(f"this cell is worth {self.points:g} points, its ideas {math.fsum(self.on_offer):g}")
         say(*dict.fromkeys(self.report), sep="\n")
         if self.score or not all(line.startswith(NOT_DONE) for line in self.report):
+            if self.graded or tell_instructor is not None:
+                say(f"{self.score:g} of {self.points:g} points")
+                return
             later = f"; {self.left_open:g} more are judged when it is graded" if self.left_open else ""
             say(f"{self.score - self.left_open:g} of {self.points:g} points on the cases tried here{later}")
 

@@ -25,6 +25,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from moi.grading.checks import COUNT
 from moi.grading.clean import (
     DATA_URL,
     clean_attachments,
@@ -38,7 +39,6 @@ from moi.grading.clean import (
 HIDDEN = "hidden tests, which are not shown"
 _LIGHT, _DARK = "xcode", "github-dark"
 _IDEA = re.compile(r"(?P<mark>[✓✗○]) (?P<what>.*?) \((?P<points>\d[\d.]*)\)(?:: (?P<message>.*))?")
-_COUNT = re.compile(r"-?[\d.]+ of [\d.]+ points on the cases tried here.*")
 _PATH = re.compile(
     r"""(?:file://|(?<![\w/:.~<…-]))(?:~/(?=[^\s/])|/(?=[^\s/]+/))(?:[^\s/\\'"<>:|]+/)*([^\s/\\'"<>:|]*)"""
 )
@@ -295,7 +295,7 @@ def _take_ideas(text: str, ideas: list[Idea]) -> str:
     for line in text.split("\n"):
         if found := _IDEA.fullmatch(line.strip()):
             ideas.append(Idea(found["mark"], found["what"], found["points"], found["message"] or ""))
-        elif not _COUNT.fullmatch(line.strip()):
+        elif not COUNT.fullmatch(line.strip()):
             others.append(line)
     return "\n".join(others).strip("\n")
 
