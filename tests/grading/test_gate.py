@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from classroom import course
 
-from moi.grading.gate import findings
+from moi.grading.gate import CannotCheck, check, findings
 
 GIVEN = "import matplotlib.pyplot as plt\nfrom unittest.mock import patch"
 ANSWER = """
@@ -57,3 +57,9 @@ def test_what_is_wrong_is_named(test: str, says: str, tmp_path: Path) -> None:
 def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path) -> None:
     cells = ("answer", ANSWER), ("test 2", "assert total == 3"), ("test 1", "assert Stop('pier').place == 'pier'")
     assert list(findings(course(tmp_path, ("given", GIVEN), *cells))) == []
+
+
+def test_an_assignment_that_is_not_there_is_refused_before_any_is_tried(tmp_path: Path) -> None:
+    course(tmp_path, ("given", GIVEN), ("answer", ANSWER), ("test 2", "assert total == 3"))
+    with pytest.raises(CannotCheck, match="there is no assignment 'weak' in .*; did you mean 'week'"):
+        check(["week", "weak"], tmp_path)

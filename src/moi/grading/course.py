@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
 import logging
 import os
@@ -79,6 +80,12 @@ class Course:
         """The names of all assignments that have a source."""
         return self._there(self.directory.source_directory, ".", None)
 
+    def must_have(self, assignment: str) -> None:
+        """Raise :class:`CourseError` unless the assignment has a source."""
+        if assignment not in (there := self.assignments()):
+            where = self.folder(self.directory.source_directory, ".", "")
+            raise CourseError(f"there is no assignment {assignment!r} in {where}{nearest(assignment, there)}")
+
     def students(self, assignment: str) -> list[str]:
         """Who has handed in ``assignment``, but for those whom ``student_id_exclude`` leaves out."""
         left_out = self.directory.student_id_exclude.split(",")
@@ -92,3 +99,10 @@ class Course:
         shape = re.compile(re.escape(path).replace(mark, "([^/]+)"))
         found = (shape.fullmatch(there) for there in glob.glob(glob.escape(path).replace(mark, "*")))
         return sorted(match[1] for match in found if match)
+
+
+def nearest(name: str, there: list[str]) -> str:
+    """The end of a message about a name that is not there: what may have been meant, or all that there is."""
+    if near := difflib.get_close_matches(name, there, 1):
+        return f"; did you mean {near[0]!r}?"
+    return f"; there are: {', '.join(there[:10])}{', …' if len(there) > 10 else ''}" if there else ""

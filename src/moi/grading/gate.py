@@ -43,6 +43,8 @@ def check(names: Sequence[str], folder: Path | None, **options: Any) -> list[Fin
     every = []
     try:
         course = Course.find(folder)
+        for name in names:
+            course.must_have(name)
     except CourseError as failure:
         raise CannotCheck(str(failure)) from failure
     for name in names:

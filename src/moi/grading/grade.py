@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import fcntl
 import fnmatch
@@ -24,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from moi.grading.assignment import Assignment, AssignmentError, read_assignment
 from moi.grading.autograded import Autograded, Record
-from moi.grading.course import Course, CourseError
+from moi.grading.course import Course, CourseError, nearest
 from moi.grading.fanout import Answer, CannotFanOut, Failure, Job, Pool, Terms, versions
 from moi.grading.gradebook import Book, GradebookFull, Marks, Moved, timestamp
 from moi.grading.graded import limits
@@ -204,16 +203,12 @@ class _Run:
                 "setting out"
             )
         self.summary = Summary(asked.assignment)
-        if asked.assignment not in (there := course.assignments()):
-            where = course.folder(course.directory.source_directory, ".", "")
-            raise CourseError(
-                f"there is no assignment {asked.assignment!r} in {where}{_nearest(asked.assignment, there)}"
-            )
+        course.must_have(asked.assignment)
         self.assignment: Assignment = read_assignment(course.root, asked.assignment, course.config)
         names = [notebook.name for notebook in self.assignment.notebooks]
         self.names = fnmatch.filter(names, asked.notebook)
         if not self.names:
-            raise CourseError(f"{asked.assignment} has no notebook {asked.notebook!r}{_nearest(asked.notebook, names)}")
+            raise CourseError(f"{asked.assignment} has no notebook {asked.notebook!r}{nearest(asked.notebook, names)}")
         self.students = self._students()
         self.versions = versions()
         self.timeout = course.timeout if asked.timeout is None else asked.timeout
@@ -275,7 +270,7 @@ class _Run:
             if student not in there:
                 raise CourseError(
                     f"there is no submission of {self.asked.assignment} by {student!r} in {where}/"
-                    f"{_nearest(student, there)}"
+                    f"{nearest(student, there)}"
                 )
         return list(dict.fromkeys(self.asked.students))
 
@@ -507,13 +502,6 @@ def _clashes(name: str, files: dict[str, bytes]) -> bool:
 
 def _with(record: Record, **changes: Any) -> Record:
     return Record(**(asdict(record) | changes))
-
-
-def _nearest(name: str, there: list[str]) -> str:
-    near = difflib.get_close_matches(name, there, 1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are: {', '.join(there[:10])}{', …' if len(there) > 10 else ''}" if there else ""
 
 
 def _score(score: float | None) -> str:
