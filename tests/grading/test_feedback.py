@@ -153,7 +153,7 @@ def test_each_idea_says_whether_it_is_earned_and_why_not(pages: dict[str, str]) 
 
 def test_scores_and_comments_are_there(pages: dict[str, str]) -> None:
     seen = words(pages["square"])
-    assert "4 of 8 points" in seen and "check-double: 1 of 2" in seen and "why: 1.5 of 2" in seen
+    assert "For square 4 of 8 points" in seen and "check-double: 1 of 2" in seen and "why: 1.5 of 2" in seen
     assert "Say why." in seen and "<strong>why</strong>" in pages["square"]
     assert "I said $a < b$ & meant it." in seen
     assert "so far" not in seen and "by hand" not in seen and "not marked yet" not in seen

@@ -111,6 +111,7 @@ class Feedback(Exporter):
         parts = list(_Reader(self, nb).parts())
         page = frame.from_string(_PAGE).render(
             title=clean_text(graded.get("notebook") or resources.get("metadata", {}).get("name", "")),
+            student=clean_text(graded.get("student") or ""),
             score=graded.get("score"),
             max_score=graded.get("max_score"),
             late_penalty=graded.get("late_penalty") or 0,
@@ -436,6 +437,9 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 <body>
 <header class="top">
 <h1>{{ title }}</h1>
+{% if student %}
+<p>For {{ student }}</p>
+{% endif %}
 {% if score is not none %}
 <p class="total"><strong>{{ score | points }}</strong> of {{ max_score | points }} points
 {%- if unmarked %} so far, {{ unmarked | points }} still to be marked by hand{% endif %}</p>
