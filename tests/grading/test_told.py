@@ -22,6 +22,10 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "visible sentence": (WRONG, "assert double(3) == 6, 'twice, not one more'", "", "twice, not one more"),
     "hidden sentence": (WRONG, "", "assert double(3) == 6, 'twice, not one more'", "twice, not one more"),
     "hidden value": (WRONG, "", "assert double(30) == 60, f'got {double(30)}'", "a hidden test does not hold"),
+    "hidden value that is a text": (
+        "def double(x):\n    return x", "", "assert double('abc') == 'abcabc', double('abc')",
+        "a hidden test does not hold",
+    ),
     "no words": (WRONG, "assert double(3) == 6", "", "this test does not hold"),
     "visible value": (WRONG, "assert double(3) == 6, f'got {double(3)}'", "assert double(30) == 60", "got 4"),
     "hidden before a visible value": (

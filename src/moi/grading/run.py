@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -257,11 +258,15 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     for cell in notebook.cells:
         step = {"role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points,
                 "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-                "wanted": [], "calls": [], "imports": [], "text": ""}  # fmt: skip
+                "wanted": [], "calls": [], "imports": [], "text": cell.source}  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
             bound = set(code.bound()) if code else set()
-            step["text"] = code.text if code else ""
+            if code:
+                step["text"] = code.text
+                # IPython leaves out empty lines at the top: the lines of errors are counted without them.
+                above = len(list(itertools.takewhile(lambda line: not line.strip(), cell.source.splitlines())))
+                step["hidden"] = [[line - above for line in lines] for lines in cell.hidden]
             if cell.role == "answer":
                 learners |= {name for name in notebook.learner_names if name in bound or name in _changed(code)}
                 step["imports"] = [list(each) for each in code.imports()] if code else []

@@ -1,8 +1,9 @@
 """What a learner is told of a test cell: never what only the hidden tests, or the code that they have called, can know.
 
 A learner's function that has seen the case of a hidden test can say it in its own words: as the value in a message,
-as an error, or in a later test through memory that it shares. So the words of a learner's code, from the first hidden
-test on, are taken from a second run of the visible tests, in processes that have seen no hidden one.
+as an error, or in a later test through memory that it shares. So from the first hidden test on only sentences that
+stand in the author's source are told as they are. Other words are taken from a second run of the visible tests, in
+processes that have seen no hidden one.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     hidden = bool(frames) and checks.is_hidden(frames[-1].lineno)
     theirs = getattr(failure, "learners_line", None)
     words = checks.text_of(failure)
+    authors = _is_stated(words, step["text"], frames[-1].lineno if frames else None)
     # What follows in the visible tests may fail too, and then it is told.
-    last = not hidden or checks.is_hidden(step["source"].count("\n") + 1)
-    settled = isinstance(failure, AssertionError) and last and (not words or words in _texts(step["source"]))
+    last = not hidden or checks.is_hidden(len(step["text"].splitlines()))
+    settled = isinstance(failure, AssertionError) and last and (not words or authors)
     if hasattr(failure, "learners_trace"):
         settled = False
         if hidden or revealed:
@@ -50,7 +52,7 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
             told, settled = checks.NOT_DONE, True
     elif isinstance(failure, Gone):
         told = re.sub("^it ", "your code ", words)
-    elif isinstance(failure, CannotJudge) or not (hidden or revealed) or words in _texts(step["source"]):
+    elif isinstance(failure, CannotJudge) or not (hidden or revealed) or authors:
         told = words
     else:
         told = _ALSO_HIDDEN if hidden else _NOT_AGAIN
@@ -62,6 +64,15 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
         name = "Ended"
     trace = full.splitlines()[-200:]
     return {"output_type": "error", "ename": name, "evalue": told, "traceback": trace, "settled": settled}
+
+
+def _is_stated(words: str, source: str, line: int | None) -> bool:
+    """Whether the source states ``words`` at this line, and they are no value that happens to be the same."""
+    with contextlib.suppress(SyntaxError):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Assert) and line is not None and node.lineno <= line <= (node.end_lineno or 0):
+                return isinstance(node.msg, ast.Constant) and str(node.msg.value) == words
+    return words in _texts(source)
 
 
 def _texts(source: str) -> set[str]:
