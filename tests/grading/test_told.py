@@ -12,11 +12,18 @@ from moi.grading.run import Bench
 HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS\n"
 IDEA = "with ideas(points=1) as check:\n    with check.idea(1, 'doubles'):\n        {}\ncheck.score"
 WRONG = "def double(x):\n    return x + 1"
-HIDDEN_IDEA = (
-    IDEA.format("equal(double(-1), -2, 'no')\n" + HIDDEN)
-    .replace("\n### ", "\n        ### ")
-    .replace("\n{}", "\n        {}")
-)
+HIDDEN_LINES = "\n        ### BEGIN HIDDEN TESTS\n        {}\n        ### END HIDDEN TESTS"
+HIDDEN_IDEA = IDEA.format("equal(double(-1), -2, 'no')" + HIDDEN_LINES)
+SAYS = """
+from moi.grading.checks import Wrong
+class Says:
+    def __init__(self, x):
+        self.x = x
+    def tolist(self):
+        raise Wrong("{}" % self.x)
+def double(x):
+    return -2 if x < 0 else Says(x)
+"""
 # The answer, the visible and the hidden part of the test, and what is told.
 CASES: dict[str, tuple[str, str, str, str]] = {
     "visible sentence": (WRONG, "assert double(3) == 6, 'twice, not one more'", "", "twice, not one more"),
@@ -54,11 +61,41 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "def double(x):\n    return -2 if x < 0 else [0] * x", HIDDEN_IDEA.format("equal(double(30), [1, 2], 'no')"),
         "", "✗ doubles (1): a hidden test does not hold",
     ),
+    "idea with an error of the learner's that passes for one of ours": (
+        SAYS.format("a %d is needed; got text"), HIDDEN_IDEA.format("equal(double(30), 60, 'no')"),
+        "", "✗ doubles (1): a hidden test does not hold",
+    ),
+    "idea that the learner's code calls not begun": (
+        SAYS.format("not done yet %d"), HIDDEN_IDEA.format("equal(double(30), 60, 'no')"),
+        "", "✗ doubles (1): a hidden test does not hold",
+    ),
+    "idea with a hidden value on a line of its own": (
+        "def double(x):\n    return -2 if x < 0 else f'\\n{x}'",
+        HIDDEN_IDEA.format("require(double(30) == '', f'not {double(30)}')"),
+        "", "✗ doubles (1): a hidden test does not hold",
+    ),
+    "idea with a hidden value that looks like the end of its title": (
+        "def double(x):\n    return -2 if x < 0 else f'{x} (1): many'",
+        HIDDEN_IDEA.format("require(double(30) == '', f'not {double(30)}')"),
+        "", "✗ doubles (1): a hidden test does not hold",
+    ),
+    "idea with a hidden text": (
+        "def double(x):\n    return x",
+        IDEA.format("pass" + HIDDEN_LINES.format("require(double('one of them') == '', double('one of them'))")), "", "✗ doubles (1): a hidden test does not hold",
+    ),
+    "idea with a hidden error": (
+        "def double(x):\n    return -2 if x < 0 else {}[x]", HIDDEN_IDEA.format("equal(double(30), 60, 'no')"),
+        "", "✗ doubles (1): a hidden test does not hold",
+    ),
+    "visible value hidden before in what is given": (
+        "def double(x, log=(0,)):\n    if x == 30:\n        log[0] = x\n    return log[0]",
+        "assert double(3, log) == 6, f'got {double(3, log)}'", "double(30, log)", "got 0",
+    ),
     "idea not begun": (
         "def double(x):\n    raise NotImplementedError", IDEA.format("equal(double(3), 6, '')"), "", "not done yet",
     ),
 }  # fmt: skip
-GIVEN = "from moi.grading.checks import equal, ideas"
+GIVEN = "from moi.grading.checks import equal, ideas, require\nlog = [0]"
 
 
 def cells() -> Iterator[tuple[str, str]]:
@@ -77,7 +114,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     with Bench(assignment.notebooks[0]) as bench:
         outputs = bench.run(staged).outputs
     told = [
-        "\n".join(output.get("text", "") + output.get("evalue", "") for output in some)
+        "\n".join(output.get("text", "") + output.get("evalue", "") for output in some if not output.get("metadata"))
         for cell, some in zip(staged.cells, outputs, strict=True)
         if cell.cell and cell.cell % 2 == 0
     ]

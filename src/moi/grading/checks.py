@@ -61,6 +61,18 @@ class Wrong(Exception):
         self.says = says
 
 
+class Failed(str):
+    """The line of a report about a failed idea: its ``head``, and what the learner is ``told``."""
+
+    head: str
+    told: str
+
+    def __new__(cls, head: str, told: str) -> Failed:
+        made = super().__new__(cls, head + told)
+        made.head, made.told = head, told
+        return made
+
+
 class Ideas:
     """The ideas of one test cell: ``idea`` opens one, ``score`` is the sum of points earned so far.
 
@@ -90,11 +102,14 @@ class Ideas:
             with _quiet():
                 yield
         except (Exception, SystemExit) as failure:
-            message = _explained(failure, here)
-            if tell_instructor is not None and not message.startswith(NOT_DONE):
+            message = " ".join(_explained(failure, here).split())
+            if message.startswith(NOT_DONE) and not isinstance(failure, Wrong):
+                self.report.append(message)
+                return
+            if tell_instructor is not None:
                 tell_instructor(f"✗ {what}: {message}")
-                message = _for_learner(failure)
-            self.report.append(message if message.startswith(NOT_DONE) else f"✗ {what} ({points:g}): {message}")
+                message = " ".join(_for_learner(failure).split())
+            self.report.append(Failed(f"✗ {what} ({points:g}): ", message))
         else:
             self.earned.append(points)
             if _judged or self.graded:
@@ -307,7 +322,7 @@ def _for_learner(failure: BaseException) -> str:
     """The same where hidden tests have run: in the author's words alone, since the learner's code has seen their cases
     and could say them in its own."""
     if isinstance(failure, Wrong):
-        return failure.says
+        return "this is not what is asked for" if hasattr(failure, "learners_trace") else failure.says
     name = type(failure).__name__ if type(failure).__module__ == "builtins" else "an error"
     line = getattr(failure, "learners_line", None)
     return f"your code stopped with {name}" + (f", at the line {line!r}" if line else "")

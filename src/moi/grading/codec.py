@@ -8,17 +8,20 @@ raises :class:`CannotCross`; no code of theirs runs.
 from __future__ import annotations
 
 import collections
+import contextlib
 import copy
 import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
+import functools
+import inspect
 import io
 import random
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgpack
@@ -57,12 +60,27 @@ class Crossing:
     numbers: dict[int, int] = dataclasses.field(default_factory=dict)  # by id
     states: dict[int, bytes] = dataclasses.field(default_factory=dict)  # as they crossed
     handles: list[Any] = dataclasses.field(default_factory=list)  # what is no data
+    passing: list[int] | None = None  # numbers that hold for one look only
 
     def add(self, thing: Any, number: int | None = None) -> int:
-        number = len(self.things) if number is None else number
+        if number is None:
+            number = len(self.things) if self.passing is None else -1 - len(self.passing)
         self.things[number] = thing
         self.numbers[id(thing)] = number
+        if self.passing is not None:
+            self.passing.append(number)
         return number
+
+    @contextlib.contextmanager
+    def look(self) -> Iterator[None]:
+        """Forget afterwards what is numbered meanwhile: some forms are made of things that are new each time."""
+        self.passing = []
+        try:
+            yield
+        finally:
+            for number in self.passing:
+                del self.numbers[id(self.things.pop(number))]
+            self.passing = None
 
     def separate(self) -> None:
         """Put copies in the place of the things, as they are to each other."""
@@ -223,9 +241,14 @@ class Codec:
             return found(**{field: of(entry) for field, entry in form[3]})
         if kind == "object":
             made: Any = object.__new__(found)
-            if self.guards and any(callable(getattr(found, str(key), None)) for key, _ in form[2]):
-                raise CannotCross("a field that takes the place of a method")
-            vars(made).update({str(key): of(entry) for key, entry in form[2]})
+            fields = {str(key): of(entry) for key, entry in form[2]}
+            for key in list(fields) if self.guards else ():
+                own = inspect.getattr_static(found, key, None)
+                if isinstance(own, functools.cached_property):
+                    del fields[key]  # it is computed here
+                elif callable(own) or hasattr(type(own), "__get__"):
+                    raise CannotCross("a field that takes the place of a method")
+            vars(made).update(fields)
             return made
         raise CannotCross(f"no kind of value: {str(kind)[:20]!r}")
 
@@ -242,15 +265,18 @@ class Codec:
         """The things of ``crossing`` that are no longer as they crossed: their number and their form now."""
         result = []
         for number, before in crossing.states.items():
-            now = self._state(crossing, number)
-            if packed(now) != before:
-                result.append([number, now])
+            if self._noted(crossing, number) != before:
+                result.append([number, self._state(crossing, number)])
         return result
 
     def note_states(self, crossing: Crossing) -> None:
         """Remember how the things of ``crossing`` are now."""
         for number in list(crossing.things):
-            crossing.states[number] = packed(self._state(crossing, number))
+            crossing.states[number] = self._noted(crossing, number)
+
+    def _noted(self, crossing: Crossing, number: int) -> bytes:
+        with crossing.look():
+            return packed(self._state(crossing, number))
 
     def _state(self, crossing: Crossing, number: int) -> Any:
         # Parts that crossed too are named by number, so that each thing stands for itself alone.

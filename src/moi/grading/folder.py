@@ -36,6 +36,14 @@ class Folder:
             if not kept and not large:
                 self._write(name, content)
 
+    def differs(self, name: str, content: bytes | None) -> bool:
+        """Whether a file of this name is here, and has other content."""
+        if name not in self.seen:
+            return False
+        with contextlib.suppress(OSError):
+            return (self.root / name).read_bytes() != content
+        return content is not None
+
     def _write(self, name: str, content: bytes | None) -> None:
         # A file has one name: under another, as `./data.csv`, what is kept would not be known again.
         if not isinstance(name, str) or name != os.path.normpath(name) or name.startswith(("/", "..")):

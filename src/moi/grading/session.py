@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import copy
 import functools
 import importlib
 import re
@@ -73,6 +74,7 @@ class Session(Line):
         self._classes: dict[int, type] = {}
         self._mine: list[Any] = []
         self._numbers: dict[int, int] = {}
+        self._copies: dict[int, Any] = {}
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._asked_back = False
         self._chance: Any = None  # the random state here when last looked at
@@ -105,7 +107,7 @@ class Session(Line):
 
     def resolve(self, form: Any) -> Any:
         if form[0] == "yours":
-            return self._given_back(self._mine[form[1]])
+            return self._given_back(self._copies.get(form[1], self._mine[form[1]]))
         if form[0] == "class":
             return self._class(form)
         _, handle, kind, _ = form
@@ -179,7 +181,12 @@ class Session(Line):
             return
         try:
             shown, files = attached
-            self.folder.apply(dict(files))
+            files = dict(files)
+            if others := {name for name in files if self.folder.differs(name, files[name])}:
+                self.changed_things = True
+                if not self.take_changes:
+                    files = {name: content for name, content in files.items() if name not in others}
+            self.folder.apply(files)
             if shown:
                 self.show([output for output in shown if isinstance(output, dict)])
         except (TypeError, ValueError, OSError):
@@ -206,6 +213,10 @@ class Session(Line):
         if what == "line":
             return sys.stdin.readline()
         target, *rest = given
+        of_object = not isinstance(getattr(target, "__self__", None), (type(None), types.ModuleType))
+        if what == "set" or "__setitem__" in rest[:1] or (what == "call" and of_object):
+            self.changed_things = True
+        target = self._own(target)
         if what == "call" and callable(target) and not isinstance(target, type):
             return target(*rest[0], **rest[1])
         if what == "special" and rest[0] in _ALLOWED and not isinstance(target, (type, types.ModuleType)):
@@ -215,6 +226,17 @@ class Session(Line):
         if what == "set" and _open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
             return setattr(target, rest[0], rest[1])
         raise AttributeError("the object that the test has passed cannot be used in this way")
+
+    def _own(self, target: Any) -> Any:
+        """What a learner may use of an object of the test's: it, or where changes are not to be taken, a copy."""
+        number = self._numbers.get(id(target))
+        kept = (type, types.FunctionType, types.MethodType, types.ModuleType, mock.NonCallableMock)
+        if self.take_changes or number is None or isinstance(target, kept):
+            return target
+        if number not in self._copies:
+            with contextlib.suppress(Exception):
+                self._copies[number] = copy.deepcopy(target)
+        return self._copies.get(number, target)
 
     # What the judge asks
 
@@ -286,8 +308,10 @@ class Session(Line):
             arguments = self.codec.decode(form[1])
             text, line, trace = str(form[2]), form[3], str(form[4])
             if kind is checks.Wrong and what == "apply":
-                # The functions of checks say this, in words of their own, of the object that they are given.
-                return checks.Wrong(text[:200])
+                # The functions of checks say this of the object that they are given, if they are as they were.
+                wrong: Any = checks.Wrong(text[:200])
+                wrong.learners_trace = trace
+                return wrong  # type: ignore[no-any-return]
             if kind is CannotJudge or not (isinstance(kind, type) and issubclass(kind, BaseException)):
                 arguments, kind = [text], kind if kind is CannotJudge else LearnersError
             elif not self._may_raise(kind, what, given):

@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import re
 import traceback
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moi.grading import checks
@@ -21,12 +22,13 @@ from moi.grading.remote import CannotJudge
 
 _ALSO_HIDDEN = "a hidden test does not hold"
 _NOT_AGAIN = "this test does not hold"
-# Words of `checks` and no others, in which a learner's code could say little.
+# Sentences of `checks`, which are the same whatever a learner's code says.
 _OF_FORM = re.compile(
-    r"a [\w ,]+ is needed; got (True or False|text|a number|a dictionary|a list"
-    r"|nothing \(None\): is a return missing\?)|your code stopped with (an error|[A-Z]\w+)"
+    r"a (text|list|number) is needed(, in quotation marks)?; got (True or False|text|a number|a dictionary|a list"
+    r"|nothing \(None\): is a return missing\?)"
 )
-_IDEA = re.compile(r"✗ .* \([\d.]+\): ")
+# Functions of `checks`, with the place of what they say.
+_SAYS = {"equal": 2, "number": 1, "require": 1, "in_form": 1}
 
 
 def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[str, Any]:
@@ -62,6 +64,8 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     name = next(kind.__name__ for kind in type(failure).__mro__ if "remote" not in vars(kind) or not revealed)
     if isinstance(failure, Gone):
         name = "Ended"
+    elif hasattr(failure, "learners_trace") and (hidden or revealed) and not settled:
+        name = "Error"  # a learner's code chooses among many
     trace = full.splitlines()[-200:]
     return {"output_type": "error", "ename": name, "evalue": told, "traceback": trace, "settled": settled}
 
@@ -72,14 +76,47 @@ def _is_stated(words: str, source: str, line: int | None) -> bool:
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Assert) and line is not None and node.lineno <= line <= (node.end_lineno or 0):
                 return isinstance(node.msg, ast.Constant) and str(node.msg.value) == words
-    return words in _texts(source)
+        return words in _sentences(source)
+    return False
 
 
-def _texts(source: str) -> set[str]:
-    """The texts that stand in a test's source as they are: they hold nothing of the learner's."""
+def _sentences(source: str) -> frozenset[str]:
+    """What a test's source has to say. Other texts in it may be cases, which a learner's code could give back."""
+    found: set[str] = set()
+
+    def look(node: ast.AST, shortest: int = 3) -> None:
+        match node:
+            case ast.Constant(str(text)) if len(text.split()) >= shortest:
+                found.add(text)
+            case ast.Raise(ast.Call(_, [ast.Constant(str(text))])):
+                found.add(text)
+            case ast.Call(ast.Name(name), given, named) if name in _SAYS:
+                says = [*given[_SAYS[name] :][:1], *(option.value for option in named if option.arg == "says")]
+                for each in says:
+                    look(each, 1)
+                for option in named:
+                    if option.arg == "slips" and isinstance(option.value, (ast.List, ast.Tuple)):
+                        for slip in option.value.elts:
+                            look(slip.elts[-1] if isinstance(slip, ast.Tuple) and slip.elts else slip, 1)
+            case ast.Compare() | ast.Call() | ast.JoinedStr():
+                pass
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    look(child, shortest)
+
     with contextlib.suppress(SyntaxError):
-        return {str(node.value) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)}
-    return set()
+        look(ast.parse(source))
+    return frozenset(found)
+
+
+def report(lines: Sequence[str]) -> dict[str, Any]:
+    """The lines that :mod:`~moi.grading.checks` has to say of a test's ideas, as an output of the test."""
+    kept = [[line.head, line.told] if isinstance(line, checks.Failed) else ["", str(line)] for line in lines]
+    return {"output_type": "stream", "name": "stdout", "text": _text(kept), "ideas": kept}
+
+
+def _text(ideas: list[list[str]]) -> str:
+    return "".join(f"{head}{told}\n" for head, told in ideas)
 
 
 def for_learners(outputs: list[Any]) -> list[Any]:
@@ -95,49 +132,40 @@ def mark(outputs: list[Any]) -> str:
 
 def settled(outputs: list[Any], source: str) -> bool:
     """Whether all that a learner is told of a test is in the author's own words, as they stand in its ``source``."""
-    texts = _texts(source)
+    sentences = _sentences(source)
     return all(
         output.get("settled", False)
-        or (output.get("ideas", False) and all(_is_authors(line, texts) for line in output["text"].splitlines()))
+        or ("ideas" in output and all(not head or told in sentences for head, told in output["ideas"]))
         for output in for_learners(outputs)
     )
-
-
-def _is_authors(line: str, texts: set[str]) -> bool:
-    if idea := _IDEA.match(line):
-        return line.removeprefix(idea[0]) in texts
-    return line.startswith(("✓ ", "○ ", checks.NOT_DONE)) or bool(checks.COUNT.fullmatch(line))
 
 
 def merged(outputs: list[Any], visible: list[Any] | None, source: str) -> list[Any]:
     """``outputs`` of all tests of ``source``, but what a learner is told as it is in those of the ``visible`` ones."""
     visible = visible or []
     errors = [output for output in visible if output["output_type"] == "error"]
-    result = [o for o in visible if o in for_learners(visible) and o not in errors and not o.get("ideas")]
+    result = [o for o in visible if o in for_learners(visible) and o not in errors and "ideas" not in o]
     for output in outputs:
         if output["output_type"] == "error" and errors:
             result.append(output | {"ename": errors[0]["ename"], "evalue": errors[0]["evalue"]})
-        elif output.get("ideas"):
-            known = "".join(o["text"] for o in visible if o.get("ideas"))
-            result.append(output | {"text": _ideas(output["text"], known, _texts(source))})
+        elif "ideas" in output:
+            known = dict(idea for other in visible for idea in other.get("ideas", ()))
+            result.append(output | {"text": _text(_retold(output["ideas"], known, _sentences(source)))})
         elif output["output_type"] == "error" or output not in for_learners(outputs):
             result.append(output)
     return result
 
 
-def _ideas(text: str, visible: str, texts: set[str]) -> str:
-    """The lines of ``text``, where a failed idea has words that could hold a value with those of the visible tests."""
-    known = {found[0]: line for line in visible.splitlines() if (found := _IDEA.match(line))}
+def _retold(ideas: list[list[str]], visible: Mapping[str, str], sentences: frozenset[str]) -> list[list[str]]:
+    """The ideas, where one has failed in words that could hold a value with those of the visible tests."""
+    return [
+        [head, said if not head or said in sentences else visible.get(head, _without_value(said))]
+        for head, said in ideas
+    ]
 
-    def told(line: str) -> str:
-        if not (found := _IDEA.match(line)):
-            return line
-        said = line.removeprefix(found[0])
-        if said in texts:
-            return line
-        return known.get(found[0], line if _OF_FORM.fullmatch(said) else found[0] + _ALSO_HIDDEN)
 
-    return "\n".join(map(told, text.splitlines())) + "\n"
+def _without_value(said: str) -> str:
+    return said if _OF_FORM.fullmatch(said) else _ALSO_HIDDEN
 
 
 def _is_score(output: dict[str, Any]) -> bool:
