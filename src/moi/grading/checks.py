@@ -102,13 +102,13 @@ class Ideas:
             with _quiet():
                 yield
         except (Exception, SystemExit) as failure:
-            message = " ".join(_explained(failure, here).split())
+            message = _explained(failure, here)
             if message.startswith(NOT_DONE) and not isinstance(failure, Wrong):
                 self.report.append(message)
                 return
             if tell_instructor is not None:
                 tell_instructor(f"✗ {what}: {message}")
-                message = " ".join(_for_learner(failure).split())
+                message = _for_learner(failure)
             self.report.append(Failed(f"✗ {what} ({points:g}): ", message))
         else:
             self.earned.append(points)

@@ -137,7 +137,7 @@ class Judge:
             if not self.lost:
                 checks.tell_instructor = None
                 visible, _ = self._run_test(place, step | {"source": step["release"], "hidden": []}, take_changes=True)
-            self.outputs[place] = told.merged(self.outputs[place], visible, step["text"])
+            self.outputs[place] = told.merged(self.outputs[place], visible, step)
 
     # The learner's cells
 
@@ -289,7 +289,7 @@ class Judge:
         self.seen[cell] = [sorted(self.asked) if right else None, told.mark(outputs)]
         known = (self.work["seen"] or self.seen).get(cell)
         as_known = known is not None and self.seen[cell][1] == known[1]
-        if self.revealed and not as_known and not told.settled(outputs, step["text"]):
+        if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
         if changed:
             self.changed.append(cell)

@@ -40,7 +40,7 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     hidden = bool(frames) and checks.is_hidden(frames[-1].lineno)
     theirs = getattr(failure, "learners_line", None)
     words = checks.text_of(failure)
-    authors = _is_stated(words, step["text"], frames[-1].lineno if frames else None)
+    authors = _is_stated(words, step, frames[-1].lineno if frames else None)
     # What follows in the visible tests may fail too, and then it is told.
     last = not hidden or checks.is_hidden(len(step["text"].splitlines()))
     settled = isinstance(failure, AssertionError) and last and (not words or authors)
@@ -70,19 +70,20 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     return {"output_type": "error", "ename": name, "evalue": told, "traceback": trace, "settled": settled}
 
 
-def _is_stated(words: str, source: str, line: int | None) -> bool:
-    """Whether the source states ``words`` at this line, and they are no value that happens to be the same."""
+def _is_stated(words: str, step: dict[str, Any], line: int | None) -> bool:
+    """Whether the test's source states ``words`` at this line, and they are no value that happens to be the same."""
     with contextlib.suppress(SyntaxError):
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(ast.parse(step["text"])):
             if isinstance(node, ast.Assert) and line is not None and node.lineno <= line <= (node.end_lineno or 0):
                 return isinstance(node.msg, ast.Constant) and str(node.msg.value) == words
-        return words in _sentences(source)
+        return _in_a_line(words) in _sentences(step)
     return False
 
 
-def _sentences(source: str) -> frozenset[str]:
+def _sentences(step: dict[str, Any]) -> frozenset[str]:
     """What a test's source has to say. Other texts in it may be cases, which a learner's code could give back."""
     found: set[str] = set()
+    learners = frozenset(step["wanted"])
 
     def look(node: ast.AST, shortest: int = 3) -> None:
         match node:
@@ -98,6 +99,9 @@ def _sentences(source: str) -> frozenset[str]:
                     if option.arg == "slips" and isinstance(option.value, (ast.List, ast.Tuple)):
                         for slip in option.value.elts:
                             look(slip.elts[-1] if isinstance(slip, ast.Tuple) and slip.elts else slip, 1)
+            case ast.Call(ast.Name(name), given, named) if name not in learners:  # a function of the test's own
+                for each in (*given, *(option.value for option in named)):
+                    look(each, shortest)
             case ast.Compare() | ast.Call() | ast.JoinedStr():
                 pass
             case _:
@@ -105,13 +109,20 @@ def _sentences(source: str) -> frozenset[str]:
                     look(child, shortest)
 
     with contextlib.suppress(SyntaxError):
-        look(ast.parse(source))
-    return frozenset(found)
+        look(ast.parse(step["text"]))
+    return frozenset(map(_in_a_line, found))
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def report(lines: Sequence[str]) -> dict[str, Any]:
     """The lines that :mod:`~moi.grading.checks` has to say of a test's ideas, as an output of the test."""
-    kept = [[line.head, line.told] if isinstance(line, checks.Failed) else ["", str(line)] for line in lines]
+    kept = [
+        [line.head, _in_a_line(line.told)] if isinstance(line, checks.Failed) else ["", _in_a_line(line)]
+        for line in lines
+    ]
     return {"output_type": "stream", "name": "stdout", "text": _text(kept), "ideas": kept}
 
 
@@ -130,9 +141,9 @@ def mark(outputs: list[Any]) -> str:
     return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def settled(outputs: list[Any], source: str) -> bool:
-    """Whether all that a learner is told of a test is in the author's own words, as they stand in its ``source``."""
-    sentences = _sentences(source)
+def settled(outputs: list[Any], step: dict[str, Any]) -> bool:
+    """Whether all that a learner is told of a test is in the author's own words, as they stand in its source."""
+    sentences = _sentences(step)
     return all(
         output.get("settled", False)
         or ("ideas" in output and all(not head or told in sentences for head, told in output["ideas"]))
@@ -140,8 +151,8 @@ def settled(outputs: list[Any], source: str) -> bool:
     )
 
 
-def merged(outputs: list[Any], visible: list[Any] | None, source: str) -> list[Any]:
-    """``outputs`` of all tests of ``source``, but what a learner is told as it is in those of the ``visible`` ones."""
+def merged(outputs: list[Any], visible: list[Any] | None, step: dict[str, Any]) -> list[Any]:
+    """``outputs`` of all tests of a cell, but what a learner is told as it is in those of the ``visible`` ones."""
     visible = visible or []
     errors = [output for output in visible if output["output_type"] == "error"]
     result = [o for o in visible if o in for_learners(visible) and o not in errors and "ideas" not in o]
@@ -150,7 +161,7 @@ def merged(outputs: list[Any], visible: list[Any] | None, source: str) -> list[A
             result.append(output | {"ename": errors[0]["ename"], "evalue": errors[0]["evalue"]})
         elif "ideas" in output:
             known = dict(idea for other in visible for idea in other.get("ideas", ()))
-            result.append(output | {"text": _text(_retold(output["ideas"], known, _sentences(source)))})
+            result.append(output | {"text": _text(_retold(output["ideas"], known, _sentences(step)))})
         elif output["output_type"] == "error" or output not in for_learners(outputs):
             result.append(output)
     return result
