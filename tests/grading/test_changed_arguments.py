@@ -156,6 +156,18 @@ def test_honest_ones_earn_everything(assignment: Assignment, bench: Bench) -> No
     }
 
 
+def test_who_writes_over_the_data_is_not_tried_twice(tmp_path: Path) -> None:
+    cells = (
+        ("answer", "### BEGIN SOLUTION\ndef total():\n    return 3\n### END SOLUTION"),
+        ("test 1", "assert total() == 3"),
+    )
+    assignment = course(tmp_path, *cells, files={"data.csv": "v\n3\n"})
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        staged = handed_in(assignment, {0: "def total():\n    open('data.csv', 'w').write('v\\n4\\n')\n    return 3"})
+        run = bench.run(staged)
+    assert (run.changed, *scores(assignment, staged, run).values()) == ((), 1)
+
+
 def test_wrong_answers_win_without_a_boundary(assignment: Assignment, tmp_path: Path) -> None:
     wrong = {name: wrong for name, (*_, wrong) in CASES.items()}
     notebook = assignment.notebooks[0]

@@ -37,8 +37,8 @@ class Folder:
                 self._write(name, content)
 
     def differs(self, name: str, content: bytes | None) -> bool:
-        """Whether a file of this name is here, and has other content."""
-        if name not in self.seen:
+        """Whether a file of this name is here, has other content, and could be given it."""
+        if name not in self.seen or name in self.kept:
             return False
         with contextlib.suppress(OSError):
             return (self.root / name).read_bytes() != content
