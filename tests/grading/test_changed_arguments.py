@@ -64,6 +64,11 @@ CASES = {
         "xs = [1, 2]\nassert total_5(xs, np.random.default_rng(1)) == sum(xs)",
         "def total_5(xs, rng):\n    xs.clear()\n    return 0",
     ),
+    "a list beside one that the reference changes": (
+        "def total_12(xs, log):\n    log.append(len(xs))\n    return sum(xs)",
+        "xs, log = [1, 2], []\nassert total_12(xs, log) == sum(xs) and log == [2]",
+        "def total_12(xs, log):\n    xs.clear()\n    log.append(2)\n    return 0",
+    ),
     "an object of the test": (
         "def double_6(it):\n    return 2 * it.price",
         "class Item:\n    def __init__(self, price):\n        self.price = price\n"

@@ -52,7 +52,7 @@ class Run:
     outputs: tuple[tuple[dict[str, Any], ...], ...]  # for each staged cell, harmless to look at
     notes: tuple[str, ...]  # what a person should know
     seconds: dict[str, float]
-    changed: tuple[int, ...] = ()  # test cells in which a function changed what it was given
+    changed: tuple[int, ...] = ()  # test cells in which something of the test was changed that the reference leaves
     failed: str = ""  # why it could not be graded at all, if it could not
     seen: Mapping[int, Any] = field(default_factory=dict)  # by test cell: which uses of objects it made, what it told
 

@@ -69,13 +69,14 @@ class Session(Line):
         self.show: Callable[[list[Any]], None] = lambda shown: None
         self.when_lost: Callable[[Gone], None] | None = None
         # Found out in it:
-        self.changed_things = False  # whether the learner's function has changed what it was given
+        self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._classes: dict[int, type] = {}
         self._mine: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._copies: dict[int, Any] = {}
         self._ways: frozenset[str] = frozenset()  # of what is asked for
+        self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
         self._asked_back = False
         self._chance: Any = None  # the random state here when last looked at
         self._chance_sent = False
@@ -193,10 +194,26 @@ class Session(Line):
             raise self._lost("it sent what is no message") from None
 
     def change(self, changes: Any, crossing: Crossing) -> None:
-        self.changed_things = True
-        if not self.take_changes:  # what the function gives back may still be the thing that it has changed
-            crossing.separate()
-        super().change(changes, crossing)
+        meant: list[Any] = []
+        others: list[Any] = []
+        for change in changes:
+            place = self._place_of(change[0], crossing)
+            as_reference = self._may(f"{way} changes {place}" for way in self._ways)
+            (meant if as_reference else others).append(change)
+        super().change(meant, crossing)
+        if others:
+            self.changed_things = True
+            if not self.take_changes:  # what the function gives back may still be the thing that it has changed
+                crossing.separate()
+            super().change(others, crossing)
+
+    def _place_of(self, number: int, crossing: Crossing) -> int:
+        """In which of the arguments a thing lies: the last that was numbered before it, of those that can change."""
+        place, first = -1, -1
+        for each, argument in enumerate(self._arguments):
+            if first < (own := crossing.numbers.get(id(argument), number + 1)) <= number:
+                place, first = each, own
+        return place
 
     # What the learner's process asks
 
@@ -241,8 +258,9 @@ class Session(Line):
     # What the judge asks
 
     def ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
-        before = self._ways, self._asked_back
+        before = self._ways, self._asked_back, self._arguments
         self._ways, self._asked_back = _ways(what, given), False
+        self._arguments = (*given[1], *given[2].values()) if what == "call" else ()
         try:
             with self._draws_noted(what):
                 return super().ask(what, *given, descriptors=descriptors)
@@ -254,7 +272,7 @@ class Session(Line):
                 told(gone)
             raise
         finally:
-            self._ways, self._asked_back = before
+            self._ways, self._asked_back, self._arguments = before
         raise error
 
     def call(self, target: Any, given: Sequence[Any], named: dict[str, Any]) -> Any:
