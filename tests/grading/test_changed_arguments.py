@@ -102,7 +102,7 @@ CASES = {
         "def each_11(xs):\n    xs[:] = [0, 0]\n    return [0, 0]",
     ),
 }
-# Right answers which change what they are given, or what they have, where the reference does not.
+# Answers that return what is right, and change what they are given or what they have, as the reference does not.
 HONEST = {
     "an object of the test": "def double_6(it):\n    it.price *= 2\n    return it.price",
     "an object with slots": "def double_7(it):\n    it.price = it.price + it.price\n    return it.price",
@@ -149,16 +149,13 @@ def test_wrong_answers_earn_nothing(assignment: Assignment, bench: Bench) -> Non
     assert earned(assignment, bench, {name: wrong for name, (*_, wrong) in CASES.items()}) == dict.fromkeys(CASES, 0)
 
 
-def test_honest_ones_earn_everything(assignment: Assignment, bench: Bench) -> None:
-    honest = {name: HONEST[name] for name in HONEST}
-    found = earned(assignment, bench, honest)
-    assert {name: found[name] for name in honest} == {
-        # With the reference's own test, stock nbgrader finds these wrong too: they change what is compared with.
-        name: 0
-        if name in ("an object of the test", "an object with slots", "a kind of list", "a list", "a frame")
-        else 1
-        for name in honest
-    }
+def test_answers_that_change_their_argument_on_the_way_earn_what_stock_gives_them(
+    assignment: Assignment, bench: Bench
+) -> None:
+    found = earned(assignment, bench, HONEST)
+    # Each returns what is right. But these change what the test then compares with: stock finds them wrong too.
+    spoilt = {"an object of the test", "an object with slots", "a kind of list", "a list", "a frame"}
+    assert {name: found[name] for name in HONEST} == {name: 0 if name in spoilt else 1 for name in HONEST}
 
 
 def test_who_writes_over_the_data_is_not_tried_twice(tmp_path: Path) -> None:

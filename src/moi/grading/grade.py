@@ -294,9 +294,8 @@ class _Run:
                 elif todo:
                     at_once.append(student)
                 else:
-                    if (
-                        record.late or self.held[student][1]
-                    ):  # there may be another due date or penalty, or an extension
+                    # There may be another due date or penalty, or an extension.
+                    if record.late or self.held[student][1]:
                         self._penalise(student, place, record)
                     self.summary.skipped.append(student)
                     if notes := [*handed.notes, *place.notes(self.names)]:
@@ -415,7 +414,7 @@ class _Run:
                 self.assignment.digest,
                 recorded.late,
                 recorded.penalty,
-            )  # fmt: skip
+            )
         )
         _reached("finished")
         self.held[student] = (recorded.id, recorded.late)
