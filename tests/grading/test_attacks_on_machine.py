@@ -99,6 +99,7 @@ def test_others_are_graded_as_before(name: str, user: str, found: dict[str, Any]
 def test_right_answers_beside_it_count(name: str, user: str, found: dict[str, Any]) -> None:
     made = found[user]["bench"][name]
     assert made["scores"] == {"test1": 1, "test3": 1}, made["errors"]
+    assert not (ATTACKS[name].get("unnoticed") and made["notes"])
 
 
 @pytest.mark.parametrize(

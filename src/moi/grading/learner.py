@@ -22,6 +22,7 @@ from moi.grading.checks import text_of
 from moi.grading.codec import CannotCross, Crossing, There
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
+from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
 
 PAIRS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift divmod".split()  # noqa: SIM905
@@ -81,9 +82,13 @@ class Agent(Line):
     def do_fork(self, most_seconds: int) -> int:
         """Park a fork of this process as it is now; it answers at the other end of the descriptor that came along."""
         descriptor = self.descriptors.pop()
-        child = os.fork()
+        child = -1
+        try:
+            child = patient_fork()
+        finally:
+            if child:
+                os.close(descriptor)
         if child:
-            os.close(descriptor)
             return child
         assert self.end is not None
         self.end.close()

@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -138,6 +139,18 @@ def fork_apart() -> int:
     return child
 
 
+def patient_fork() -> int:
+    """As :func:`os.fork`, but where there are too many processes it waits a little: some may be about to end."""
+    patience = time.monotonic() + 2
+    while True:
+        try:
+            return os.fork()
+        except BlockingIOError:
+            if time.monotonic() > patience:
+                raise
+            time.sleep(0.05)
+
+
 def enclose(limits: Limits, users: Sequence[int], trusted: bool) -> None:
     """Shut in this fork, the first process of its space, and take its rights away; its working folder is empty.
 
@@ -160,7 +173,7 @@ def enclose(limits: Limits, users: Sequence[int], trusted: bool) -> None:
     if trusted:
         return
     _prctl(_SET_DUMPABLE, 0)  # nobody inside may write to the memory of this process
-    if learner := os.fork():
+    if learner := patient_fork():
         while True:  # as the first process of its space it inherits every orphan
             ended, status = os.wait()
             if ended == learner:
