@@ -90,6 +90,19 @@ CASES = {
         "pd.DataFrame({'v': [1, 2]}).to_csv('t.csv')\nassert total_9('t.csv') == pd.read_csv('t.csv')['v'].sum()",
         "def total_9(name):\n    Path(name).write_text('v\\n0\\n')\n    return 0",
     ),
+    "an object beside one that the reference changes": (
+        "def double_13(it, seen):\n    seen.price = 1\n    return 2 * it.price",
+        "class Item:\n    def __init__(self, price):\n        self.price = price\n"
+        "it, seen = Item(3), Item(0)\nassert double_13(it, seen) == 2 * it.price and seen.price == 1",
+        "def double_13(it, seen):\n    it.price, seen.price = 0, 1\n    return 0",
+    ),
+    "a file beside a method that the reference calls": (
+        "def total_14(xs, log):\n    log.add(len(xs))\n    return sum(xs)",
+        "class Log:\n    seen = []\n    def add(self, what):\n        self.seen.append(what)\n"
+        "pd.DataFrame({'v': [1, 2]}).to_csv('u.csv')\nlog = Log()\n"
+        "assert total_14([1, 2], log) == pd.read_csv('u.csv')['v'].sum() and log.seen == [2]",
+        "def total_14(xs, log):\n    log.add(2)\n    Path('u.csv').write_text('v\\n0\\n')\n    return 0",
+    ),
     "what an object has computed": (
         "def bill_10(price):\n    return Bill(price)",
         "assert bill_10(3).twice == 6",
@@ -109,6 +122,8 @@ HONEST = {
     "a kind of list": "def total_8(xs):\n    found = 0\n    while xs:\n        found += xs.pop()\n    return found",
     "a list": "def total_1(xs):\n    found = 0\n    while xs:\n        found += xs.pop()\n    return found",
     "a frame": "def total_2(d):\n    d['a'] = d['a'].cumsum()\n    return d['a'].iloc[-1]",
+    "an object beside one that the reference changes": "def double_13(it, seen):\n    it.extra = seen.price = 0\n"
+    "    seen.price += 1\n    return 2 * it.price",
     "what an object has computed": "def bill_10(price):\n    made = Bill(price)\n    made.twice\n    return made",
 }  # fmt: skip
 
@@ -142,7 +157,6 @@ def earned(assignment: Assignment, bench: Bench, instead: dict[str, str]) -> dic
 
 def test_the_reference_earns_everything(assignment: Assignment, bench: Bench) -> None:
     assert earned(assignment, bench, {}) == dict.fromkeys(CASES, 1)
-    assert bench.may_change == ()
 
 
 def test_wrong_answers_earn_nothing(assignment: Assignment, bench: Bench) -> None:

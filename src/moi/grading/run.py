@@ -87,10 +87,8 @@ class Bench:
         self.seen: Mapping[int, Any] | None = None
         try:
             self._start()
-            # The author's own answers show in which tests a function is meant to change what it is given.
-            self.may_change: tuple[int, ...] = tuple(range(len(self.steps)))
+            # The author's own answers show what tests do with objects, and what functions are meant to change.
             self.reference = self.run(as_written(notebook))
-            self.may_change = self.reference.changed
             self.seen = self.reference.seen
         except BaseException:
             self.close()
@@ -152,7 +150,6 @@ class Bench:
                 "shared": self.shared,
                 "special": list(self.notebook.special_methods),
                 "timeout": float(self.timeout),
-                "may_change": list(self.may_change),
                 "seen": self.seen,
                 "given_up": given_up,
                 "fork": {"as": "learner", "folder": self._folder(), **fork},

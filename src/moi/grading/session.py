@@ -183,7 +183,8 @@ class Session(Line):
         try:
             shown, files = attached
             files = dict(files)
-            if others := {name for name in files if self.folder.differs(name, files[name])}:
+            others = {name for name in files if self.folder.differs(name, files[name])}
+            if others and not self._may(f"{way} writes files" for way in self._ways):
                 self.changed_things = True
                 if not self.take_changes:
                     files = {name: content for name, content in files.items() if name not in others}
@@ -230,10 +231,16 @@ class Session(Line):
         if what == "line":
             return sys.stdin.readline()
         target, *rest = given
-        of_object = not isinstance(getattr(target, "__self__", None), (type(None), types.ModuleType))
-        if what == "set" or "__setitem__" in rest[:1] or (what == "call" and of_object):
+        owner = getattr(target, "__self__", None)
+        of_object = not isinstance(owner, (type(None), types.ModuleType))
+        changes = what == "set" or "__setitem__" in rest[:1] or (what == "call" and of_object)
+        things = (target, owner) if of_object else (target,)
+        place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
+        as_reference = self._may((f"{way} changes object {place}" for way in self._ways), note=changes)
+        if changes and not as_reference:
             self.changed_things = True
-        target = self._own(target)
+        if not as_reference and not self.take_changes:
+            target = self._copy_of(target)
         if what == "call" and callable(target) and not isinstance(target, type):
             return target(*rest[0], **rest[1])
         if what == "special" and rest[0] in _ALLOWED and not isinstance(target, (type, types.ModuleType)):
@@ -244,11 +251,11 @@ class Session(Line):
             return setattr(target, rest[0], rest[1])
         raise AttributeError("the object that the test has passed cannot be used in this way")
 
-    def _own(self, target: Any) -> Any:
-        """What a learner may use of an object of the test's: it, or where changes are not to be taken, a copy."""
+    def _copy_of(self, target: Any) -> Any:
+        """Of an object of the test's, always the same copy; or itself, if it is none that can be changed."""
         number = self._numbers.get(id(target))
         kept = (type, types.FunctionType, types.MethodType, types.ModuleType, mock.NonCallableMock)
-        if self.take_changes or number is None or isinstance(target, kept):
+        if number is None or isinstance(target, kept):
             return target
         if number not in self._copies:
             with contextlib.suppress(Exception):
