@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import math
 import sys
@@ -16,6 +17,7 @@ from ipywidgets import FloatSlider, Label, VBox, interactive
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader.utils import determine_grade
 
+from moi.grading import checks
 from moi.grading.checks import (
     Wrong,
     entry,
@@ -264,6 +266,12 @@ def test_moving_what_is_no_slider_says_so() -> None:
         moved(VBox([Label("alpha")]), "alpha", 0.5)
     with pytest.raises(Wrong, match="cannot be moved to 2"):
         moved(FloatSlider(description="alpha", min=0, max=1), "alpha", 2)
+
+
+def test_it_is_known_where_each_check_takes_its_words() -> None:
+    public = {name: value for name, value in vars(checks).items() if inspect.isfunction(value) and name[0] != "_"}
+    parameters = {name: list(inspect.signature(function).parameters) for name, function in public.items()}
+    assert {name: each.index("says") for name, each in parameters.items() if "says" in each} == checks.SAYS
 
 
 def test_ellipsis_is_not_done_yet() -> None:

@@ -41,6 +41,7 @@ from typing import Any
 from unittest import mock
 
 NOT_DONE = "not done yet"
+SAYS = {"equal": 2, "number": 1, "require": 1, "in_form": 1}  # the place of `says` among the arguments of each check
 COUNT = re.compile(r"-?[\d.]+ of [\d.]+ points( on the cases tried here.*)?")  # the last line of a report
 # Where tests are judged apart from the learner's process: who is told what learners are not, and the lines of the test
 # cell that they cannot see.

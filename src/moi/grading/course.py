@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,7 +102,7 @@ class Course:
         return sorted(match[1] for match in found if match)
 
 
-def nearest(name: str, there: list[str]) -> str:
+def nearest(name: str, there: Sequence[str]) -> str:
     """The end of a message about a name that is not there: what may have been meant, or all that there is."""
     if near := difflib.get_close_matches(name, there, 1):
         return f"; did you mean {near[0]!r}?"

@@ -7,13 +7,14 @@ are nbgrader's: less the penalty for being late, nothing for work that was not h
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 from traitlets import Dict, Enum, Integer, Unicode
+
+from moi.grading.course import nearest
 
 _FORMULA = tuple("=+-@＝＋－＠")
 
@@ -67,9 +68,7 @@ def _all_known(kind: str, asked: Iterable[Any], there: Sequence[str]) -> None:
     """Stop, before a table is written that lacks what was asked for."""
     for name in map(str, asked):
         if name not in there:
-            near = difflib.get_close_matches(name, there, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise SystemExit(f"The gradebook has no {kind} {name!r}{hint} Nothing was exported.")
+            raise SystemExit(f"Nothing was exported: the gradebook has no {kind} {name!r}{nearest(name, there)}")
 
 
 class MoodleExporter(_Exporter):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import hashlib
 import re
 import traceback
@@ -27,8 +28,6 @@ _OF_FORM = re.compile(
     r"a (text|list|number) is needed(, in quotation marks)?; got (True or False|text|a number|a dictionary|a list"
     r"|nothing \(None\): is a return missing\?)"
 )
-# Functions of `checks`, with the place of what they say.
-_SAYS = {"equal": 2, "number": 1, "require": 1, "in_form": 1}
 
 
 def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[str, Any]:
@@ -82,8 +81,12 @@ def _is_stated(words: str, step: dict[str, Any], line: int | None) -> bool:
 
 def _sentences(step: dict[str, Any]) -> frozenset[str]:
     """What a test's source has to say. Other texts in it may be cases, which a learner's code could give back."""
+    return _sentences_of(step["text"], frozenset(step["wanted"]))
+
+
+@functools.cache
+def _sentences_of(source: str, learners: frozenset[str]) -> frozenset[str]:
     found: set[str] = set()
-    learners = frozenset(step["wanted"])
 
     def look(node: ast.AST, shortest: int = 3) -> None:
         match node:
@@ -91,8 +94,8 @@ def _sentences(step: dict[str, Any]) -> frozenset[str]:
                 found.add(text)
             case ast.Raise(ast.Call(_, [ast.Constant(str(text))])):
                 found.add(text)
-            case ast.Call(ast.Name(name), given, named) if name in _SAYS:
-                says = [*given[_SAYS[name] :][:1], *(option.value for option in named if option.arg == "says")]
+            case ast.Call(ast.Name(name), given, named) if name in checks.SAYS:
+                says = [*given[checks.SAYS[name] :][:1], *(option.value for option in named if option.arg == "says")]
                 for each in says:
                     look(each, 1)
                 for option in named:
@@ -109,7 +112,7 @@ def _sentences(step: dict[str, Any]) -> frozenset[str]:
                     look(child, shortest)
 
     with contextlib.suppress(SyntaxError):
-        look(ast.parse(step["text"]))
+        look(ast.parse(source))
     return frozenset(map(_in_a_line, found))
 
 
