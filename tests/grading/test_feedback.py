@@ -605,6 +605,15 @@ def test_what_the_author_released_is_left_as_it_is() -> None:
         assert nbformat.reads(made.text.decode(), as_version=4).cells[0].source.startswith(shown)
 
 
+def test_a_file_that_is_no_notebook_is_said_to_be_none() -> None:
+    answer = Cell("answer", "markdown", "why", "why", "Because.", "", 2.0, (), entry("why", solution=True))
+    notebook = Notebook(NAME, (answer,), {}, (), (), ())
+    for raw, says in ((b"{", True), (b'{"cells": []}', False)):
+        made = graded_notebook(notebook, stage(notebook, raw), Run(((),), (), {}), Config(), {})
+        page, _ = Feedback().from_notebook_node(nbformat.reads(made.text.decode(), as_version=4))
+        assert ("cannot be read as a notebook" in words(page)) is says
+
+
 def test_another_picture_is_another_answer() -> None:
     answer = Cell("answer", "markdown", "why", "why", "Because.", "", 2.0, (), entry("why", solution=True))
     notebook = Notebook(NAME, (answer,), {}, (), (), ())

@@ -112,6 +112,7 @@ class Feedback(Exporter):
         page = frame.from_string(_PAGE).render(
             title=clean_text(graded.get("notebook") or resources.get("metadata", {}).get("name", "")),
             student=clean_text(graded.get("student") or ""),
+            unreadable=nb.metadata.get("moi", {}).get("grading", {}).get("unreadable", False),
             score=graded.get("score"),
             max_score=graded.get("max_score"),
             late_penalty=graded.get("late_penalty") or 0,
@@ -439,6 +440,9 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 <h1>{{ title }}</h1>
 {% if student %}
 <p>For {{ student }}</p>
+{% endif %}
+{% if unreadable %}
+<p>The file that was handed in cannot be read as a notebook, so nothing in it could be graded.</p>
 {% endif %}
 {% if score is not none %}
 <p class="total"><strong>{{ score | points }}</strong> of {{ max_score | points }} points

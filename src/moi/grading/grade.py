@@ -504,7 +504,7 @@ def _with(record: Record, **changes: Any) -> Record:
 
 
 def _score(score: float | None) -> str:
-    return "none" if score is None else f"{score:g}"
+    return "not graded" if score is None else f"{score:g}"
 
 
 def _span(seconds: float) -> str:

@@ -82,7 +82,8 @@ def graded(notebook: Notebook, staged: Staged, run: Run, config: Config, marks: 
         cells.append(cell)
     whole = new_notebook(cells=cells)
     whole.metadata.update(copy.deepcopy(notebook.metadata))
-    whole.metadata["moi"] = {"grading": marks | ({"notes": list(dict.fromkeys(notes))} if notes else {})}
+    said = {"notes": list(dict.fromkeys(notes)), "unreadable": not staged.readable}
+    whole.metadata["moi"] = {"grading": marks | {name: each for name, each in said.items() if each}}
     # Checked by whoever opens it: nbformat's check costs as much as all of the above.
     text = nbformat.v4.writes(whole) + "\n"
     return Graded(
