@@ -886,16 +886,26 @@ def test_whatever_is_killed_whenever_the_end_is_the_same(course, tmp_path, round
     assert killed.coordinator and killed.worker
 
 
+def _workers(running):
+    """The local workers of a coordinator."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        below = psutil.Process(running.pid).children(recursive=True)
+        servers = [p.pid for p in below if "forkserver" in " ".join(p.cmdline())]
+        return [p for p in below if p.ppid() in servers]
+    return []
+
+
 def _kill_something(running, chance, span, killed):
+    a_worker = chance.random() < 0.5
+    while a_worker and running.poll() is None and not _workers(running):
+        time.sleep(0.02)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        running.wait(chance.uniform(0, span))
+        running.wait(chance.uniform(0, span / 2 if a_worker else span))
     if running.poll() is not None:
         return
-    below = psutil.Process(running.pid).children(recursive=True)
-    servers = [p.pid for p in below if "forkserver" in " ".join(p.cmdline())]
-    workers = [p for p in below if p.ppid() in servers]
-    if workers and chance.random() < 0.5:
-        with contextlib.suppress(psutil.NoSuchProcess):
+    workers = _workers(running)
+    if a_worker:
+        with contextlib.suppress(psutil.NoSuchProcess, IndexError):
             chance.choice(workers).kill()
             killed.worker += 1
     else:
