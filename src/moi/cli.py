@@ -124,17 +124,23 @@ def _importing_grading() -> Iterator[None]:
 
 
 def _grade(asked: argparse.Namespace) -> int:
-    if not asked.scheduler and sys.platform != "win32":
-        from moi.grading.workers import prepare
-
-        prepare()
-    with _importing_grading():
-        from moi.grading import grade
     given = {name: value for name, value in vars(asked).items() if name not in ("answer", "json", "student")}
-    try:
-        return grade.command(grade.Asked(students=asked.student, **given), asked.json)
-    except grade.GradeError as failure:
-        raise Refused(str(failure)) from failure
+    with contextlib.ExitStack() as closing:
+        nursery = None
+        if here := not asked.scheduler and sys.platform != "win32":
+            from moi.grading.nursery import Nursery
+
+            nursery = closing.enter_context(Nursery(isolate=not asked.unsafe))  # warms up beside what follows
+        with _importing_grading():
+            from moi.grading import grade
+        if here:
+            from moi.grading.workers import prepare
+
+            prepare()
+        try:
+            return grade.command(grade.Asked(students=asked.student, nursery=nursery, **given), asked.json)
+        except grade.GradeError as failure:
+            raise Refused(str(failure)) from failure
 
 
 def _check(asked: argparse.Namespace) -> int:

@@ -123,10 +123,10 @@ except ImportError:
     pass
 else:
     raise AssertionError("the learner's module was imported")
-assert sorted(os.listdir("..")) == ["home", "shm", "tmp"] or "learner" not in os.getcwd()
+assert sorted(os.listdir("..")) == ["home", "passwd", "shm", "tmp"] or "learner" not in os.getcwd()
 assert same(3) == 3
 """
-LIMITS = Limits(memory=300, folder=64, file=16)
+LIMITS = Limits(memory=300, folder=64, file=16, processes=64)
 TIMEOUT = 3.0
 
 
@@ -323,8 +323,8 @@ class Attacked:
         started = time.monotonic()
         run = self.bench.run(staged, files)
         seconds = time.monotonic() - started
-        warmed = self.bench._process.pid
-        known = [warmed, *self.bench._pids]
+        warmed = self.bench._warmed
+        known = [psutil.Process(warmed).ppid(), warmed, *self.bench._pids]
         users = {sandbox.identities(warmed, role)[0] for role in (0, 1)} if os.getuid() == 0 else {os.getuid()}
         own = {os.getpid(), self.outside.sentinel.pid, *known}
         left = [

@@ -14,7 +14,7 @@ class Run:
 
 
 class Bench:
-    def __init__(self, notebook, files=None, *, timeout=30, isolate=True):
+    def __init__(self, notebook, files=None, *, timeout=30, isolate=True, nursery=None):
         self.notebook, self.files = notebook, files
 
     def run(self, staged: Staged, files=None):

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from naive import graded
 
-from moi.grading import run as running
+from moi.grading import nursery
 from moi.grading.assignment import Assignment
 from moi.grading.codec import CannotCross, Crossing, packed, unpacked
 from moi.grading.folder import Folder
@@ -155,7 +155,7 @@ def weakened(assignment: Assignment) -> Iterator[Opened]:
         return start([*command[:3], "-m", "weakened", *command[5:]], *given, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running.subprocess, "Popen", weak)
+        patch.setattr(nursery.subprocess, "Popen", weak)
         patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
         made = Opened(assignment)
         yield made

@@ -6,9 +6,11 @@ naive runner, a process of the same user, as a notebook's kernel is.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -20,11 +22,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from classroom import course, handed_in
 
 from moi.grading import sandbox
 from moi.grading.folder import Folder
+from moi.grading.nursery import Nursery
 from moi.grading.run import Bench
 
 HERE = Path(__file__).parent
@@ -219,8 +223,25 @@ def test_parents_that_were_ended_are_made_anew(tmp_path: Path) -> None:
     )
     with Bench(assignment.notebooks[0]) as bench:
         for which in range(3):  # what both come from, the one of judges, the one of learners
-            process = bench._process
-            os.kill([process.pid, *bench._pids][which], signal.SIGKILL)
-            process.wait()
+            os.kill([bench._warmed, *bench._pids][which], signal.SIGKILL)
+            select.select([bench._alive], [], [], 60)
             run = bench.run(handed_in(assignment, {0: "x = 1"}))
             assert (run.outputs, run.notes) == (bench.reference.outputs, bench.reference.notes)
+
+
+def test_benches_share_a_nursery_and_outlive_it(tmp_path: Path) -> None:
+    solution = "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"
+    assignment = course(tmp_path, ("answer", solution), ("test 1", "assert x == 1"))
+    with contextlib.ExitStack() as closing:
+        with Nursery() as nursery:
+            nursery.warm([], [])
+            first, second = (
+                closing.enter_context(Bench(assignment.notebooks[0], nursery=nursery.address)) for _ in range(2)
+            )
+            parents = {psutil.Process(bench._warmed).ppid() for bench in (first, second)}
+            assert parents == {nursery._process.pid} and first._warmed != second._warmed
+        for bench in (first, second, first):  # the third time with parents of its own
+            run = bench.run(handed_in(assignment, {0: "x = 1"}))
+            assert (run.outputs, run.notes) == (bench.reference.outputs, bench.reference.notes)
+            os.kill(bench._warmed, signal.SIGKILL)
+            select.select([bench._alive], [], [], 60)

@@ -46,10 +46,11 @@ class Terms:
 
     assignment: Assignment
     config: Config
-    bench: str  # import path of what is called as bench(notebook, files=…, timeout=…, isolate=…)
+    bench: str  # import path of what is called as bench(notebook, files=…, timeout=…, isolate=…, nursery=…)
     files: dict[str, bytes]  # the author's that stand beside the notebook, whatever was handed in
     timeout: float | None = None
     unsafe: bool = False
+    nursery: str | None = None  # the address of what benches of this machine get their parents from
     marks: dict[str, Any] = field(default_factory=dict)  # for the metadata of the graded notebooks
     name: str = ""  # the same in every run of an assignment: the next run takes away what a killed one has left
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -296,7 +297,8 @@ def _bench(token: str, name: str) -> Any:
         notebook = next(notebook for notebook in terms.assignment.notebooks if notebook.name == name)
         make = pkgutil.resolve_name(terms.bench)
         seconds = terms.timeout or _NO_LIMIT
-        _benches[key] = make(notebook, files=terms.files, timeout=seconds, isolate=not terms.unsafe)
+        given = {"files": terms.files, "timeout": seconds, "isolate": not terms.unsafe, "nursery": terms.nursery}
+        _benches[key] = make(notebook, **given)
     return _benches[key]
 
 

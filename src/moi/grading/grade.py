@@ -21,12 +21,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+import moi.data
 from moi.grading.assignment import Assignment, AssignmentError, read_assignment
 from moi.grading.autograded import Autograded, Record
 from moi.grading.course import Course, CourseError, nearest
 from moi.grading.fanout import Answer, CannotFanOut, Failure, Job, Pool, Terms, versions
 from moi.grading.gradebook import Book, GradebookFull, Marks, Moved, timestamp
 from moi.grading.graded import limits
+from moi.grading.nursery import Nursery
 from moi.grading.stage import learner_files, read_submission
 
 BENCH = "moi.grading.run:Bench"
@@ -57,6 +59,7 @@ class Asked:
     timeout: float | None = None
     unsafe: bool = False
     bench: str = BENCH
+    nursery: Nursery | None = None  # for workers of this machine, if there is one already
 
 
 @dataclass(frozen=True)
@@ -245,8 +248,14 @@ class _Run:
         marks = {"by": f"moi {self.versions['moi']}"} | ({"unsafe": True} if asked.unsafe else {})
         config = limits(self.course.config)
         name = hashlib.sha256(f"{os.uname().nodename} {self.course.root} {asked.assignment}".encode()).hexdigest()
+        address = None
+        if asked.scheduler is None:
+            nursery = asked.nursery or closing.enter_context(Nursery(isolate=not asked.unsafe))
+            imports = [module for notebook in self.assignment.notebooks for module in notebook.imports]
+            nursery.warm(imports, [str(moi.data.folder())])
+            address = nursery.address
         terms = Terms(
-            self.assignment, config, asked.bench, self.own_files, self.timeout, asked.unsafe, marks, name[:16]
+            self.assignment, config, asked.bench, self.own_files, self.timeout, asked.unsafe, address, marks, name[:16]
         )
         count = min(asked.workers or len(os.sched_getaffinity(0)), max(1, len(self.students)))
         starter = closing.enter_context(ThreadPoolExecutor(1))

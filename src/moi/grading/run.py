@@ -13,36 +13,27 @@ import os
 import re
 import select
 import shutil
+import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import moi.data
 from moi.grading.assignment import Notebook
 from moi.grading.codec import CannotCross
 from moi.grading.line import Failed, Gone, Line
+from moi.grading.nursery import Nursery, ask
 from moi.grading.reference import Code
-from moi.grading.sandbox import HOME, TEMPORARY, Limits, NoIsolation, why_not
+from moi.grading.sandbox import Limits, NoIsolation, why_not
 from moi.grading.stage import Staged, StagedCell
 from moi.grading.watch import end, watched
 from moi.grading.zygote import LARGEST
 
-_ENVIRONMENT = {
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",  # the same work gives the same result
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "NBGRADER_EXECUTION": "autograde",
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
-}
 _MOST_GIVEN_UP = 3  # tests of a submission
 _SLOWEST = 60  # seconds in which a warmed parent forks, or ends what it has forked
-_FONTS = "/cache/matplotlib"  # what matplotlib has found out about the machine's fonts takes seconds to make
 
 
 @dataclass(frozen=True)
@@ -61,6 +52,7 @@ class Bench:
     """Everything that is made once for a notebook, and used for each submission of it.
 
     ``timeout`` is in seconds a cell. Without ``isolate`` the learner's code runs with all rights of this process.
+    ``nursery`` is the address of a :class:`~moi.grading.nursery.Nursery` for several benches; else it has its own.
     Raises :class:`~moi.grading.sandbox.NoIsolation` where it cannot be shut in.
     """
 
@@ -72,6 +64,7 @@ class Bench:
         timeout: float = 30,
         isolate: bool = True,
         limits: Limits | None = None,
+        nursery: str | None = None,
     ) -> None:
         if isolate and (reason := why_not()):
             raise NoIsolation(f"Learners' code cannot be isolated here: {reason}.")
@@ -80,6 +73,7 @@ class Bench:
         self.timeout = timeout
         self.isolate = isolate
         self.limits = limits or Limits()
+        self.nursery = nursery
         self.steps = steps_of(notebook)
         self.shared = sorted(_classes_of(notebook))
         self._parents = contextlib.ExitStack()
@@ -99,7 +93,7 @@ class Bench:
         from moi.grading.clean import clean_outputs
 
         started, failed = time.perf_counter(), ""
-        if self._process.poll() is not None:  # ended by something else
+        if self._ended():  # by something else
             self._restart()
         try:
             made = self._made(staged, files or {})
@@ -165,9 +159,7 @@ class Bench:
                     parent.send(b'{"do": "end"}')
                     _reply(parent)
                 except OSError:  # new ones are made for the next run
-                    end(self._process.pid)
-                    self._process.kill()
-                    self._process.wait()
+                    self._kill()
             while self._folders:
                 shutil.rmtree(self._folders.pop(), ignore_errors=True)
 
@@ -178,33 +170,43 @@ class Bench:
         return self._folders[-1]
 
     def _start(self) -> None:
-        """Start both parents: forks of one process, which ends when either of them does."""
-        (self._judges, one), (self._learners, other) = (
-            socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)
+        """Get both parents: forks of one process, which ends when either of them does."""
+        (self._judges, one), (self._learners, other), (self._alive, kept) = (
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3)
         )
-        root = tempfile.mkdtemp()
-        self._parents.callback(shutil.rmtree, root, ignore_errors=True)
-        home, temporary = (HOME, TEMPORARY) if self.isolate else (root, root)
-        environment = _ENVIRONMENT | {"HOME": home, "TMPDIR": temporary, "PATH": os.defpath}
-        for name in ("PYTHONPATH", "LD_LIBRARY_PATH"):  # an empty entry would mean the working folder
-            paths = [os.path.abspath(path) for path in os.environ.get(name, "").split(os.pathsep) if path]
-            environment |= {name: os.pathsep.join(paths)} if paths else {}
-        copied = {}
-        if fonts := _font_cache(self.notebook.imports):
-            environment["MPLCONFIGDIR"] = _FONTS if self.isolate else fonts
-            copied[_FONTS] = fonts
-        with one, other:
-            descriptors = one.fileno(), other.fileno()
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-m", "moi.grading.zygote", *map(str, descriptors)],
-                pass_fds=descriptors, env=environment, stdin=subprocess.DEVNULL, cwd="/",
-                start_new_session=True,  # an interrupt at the terminal is not for it
-            )  # fmt: skip
-        self._parents.callback(_stopped, self._process, self._judges, self._learners)
-        order = {"isolate": self.isolate, "root": root, "visible": [str(moi.data.folder())], "copied": copied,
-                 "private": [os.getcwd(), str(Path.home())], "imports": self.notebook.imports}  # fmt: skip
-        self._judges.send(json.dumps(order).encode())
-        self._pids = [_told(parent)["pid"] for parent in (self._judges, self._learners)]
+        self._warmed = 0
+        with one, other, kept:
+            try:
+                if self.nursery is None:
+                    raise FileNotFoundError
+                ask(self.nursery, one, other, kept)
+            except OSError:  # there is none for all benches, or there was
+                own = self._parents.enter_context(Nursery(isolate=self.isolate))
+                own.warm(self.notebook.imports, [str(moi.data.folder())])
+                ask(own.address, one, other, kept)
+        self._parents.callback(self._stop)
+        told = [_told(parent) for parent in (self._judges, self._learners)]
+        self._warmed, self._pids = told[0]["warmed"], [each["pid"] for each in told]
+
+    def _ended(self) -> bool:
+        """Whether the process that both parents are forks of is no more."""
+        with contextlib.suppress(BlockingIOError):
+            return not self._alive.recv(1, socket.MSG_DONTWAIT)
+        return False
+
+    def _kill(self) -> None:
+        if self._warmed and not self._ended():
+            end(self._warmed)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._warmed, signal.SIGKILL)
+            select.select([self._alive], [], [], _SLOWEST)
+
+    def _stop(self) -> None:
+        for line in (self._judges, self._learners):
+            line.close()
+        if not select.select([self._alive], [], [], 5)[0]:
+            self._kill()
+        self._alive.close()
 
     def _restart(self) -> None:
         self.close()
@@ -324,15 +326,6 @@ def _not_judged(notebook: Notebook, cell: StagedCell) -> list[Any]:
     return [{"output_type": "error", "ename": "NotGraded", "evalue": words, "traceback": [words]}]
 
 
-def _font_cache(imports: tuple[str, ...]) -> str | None:
-    if not any(name.partition(".")[0] in ("matplotlib", "seaborn", "pandas") for name in imports):
-        return None
-    import matplotlib
-    import matplotlib.font_manager
-
-    return str(Path(matplotlib.get_cachedir()))
-
-
 def _told(parent: socket.socket) -> dict[str, Any]:
     """What a parent says once it is warm."""
     answer: dict[str, Any] = json.loads(parent.recv(LARGEST) or '{"refused": "the warmed parent did not start"}')
@@ -345,14 +338,3 @@ def _reply(parent: socket.socket) -> None:
     """Wait for a warmed parent to have done what it was told."""
     if not select.select([parent], [], [], _SLOWEST)[0] or not parent.recv(LARGEST):
         raise OSError("a warmed parent does not answer")
-
-
-def _stopped(process: subprocess.Popen[bytes], *lines: socket.socket) -> None:
-    for line in lines:
-        line.close()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        end(process.pid)
-        process.kill()
-        process.wait()

@@ -77,7 +77,7 @@ def why_not() -> str | None:
 
 
 def enter(root: str, visible: Iterable[str], copied: Mapping[str, str], private: Iterable[str] = ()) -> None:
-    """Take this process into a root of its own, mounted at the empty folder ``root``.
+    """Take this process and its forks into a root of their own, mounted at the empty folder ``root``.
 
     Of the machine's files only ``visible`` can be read there, and the system's libraries; but no folder in which one
     of ``private`` lies, or a course. ``copied`` says under which name a folder is there as a copy, to be written to
@@ -159,11 +159,14 @@ def enclose(limits: Limits, users: Sequence[int], trusted: bool) -> None:
     :func:`identities`) that is to be had.
     """
     users = () if os.getuid() else users
+    names = "".join(f"learner:x:{user}:{user}::{HOME}:/bin/sh\n" for user in users or (os.getuid(),))
     _check(_libc.unshare(_NEWNS | _NEWIPC), "unshare")
     _mount("tmpfs", "/learner", "tmpfs", _NOSUID | _NODEV, f"mode=755,size={limits.folder}m,nr_inodes=20000")
     for folder in (HOME, TEMPORARY, "/learner/shm"):
         os.mkdir(folder)
         os.chmod(folder, 0o777)  # whatever umask and user
+    Path("/learner/passwd").write_text(names)
+    os.chmod("/learner/passwd", 0o644)
     with contextlib.suppress(OSError):  # in a container; then there is no /proc, which few programs miss
         _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC, "subset=pid")
     os.chdir(HOME)
@@ -216,8 +219,7 @@ def _furnish(root: str, visible: Iterable[str]) -> None:
     for folder in ("learner", "proc", "dev", "etc"):
         os.mkdir(f"{root}/{folder}")
     os.symlink("/learner/shm", f"{root}/dev/shm")
-    users = (os.getuid(),) if os.getuid() else (*identities(os.getpid(), 0), *identities(os.getpid(), 1))
-    Path(root, "etc/passwd").write_text("".join(f"learner:x:{i}:{i}::{HOME}:/bin/sh\n" for i in users))
+    os.symlink("/learner/passwd", f"{root}/etc/passwd")
     for device in ("null", "zero", "full", "random", "urandom"):
         Path(root, "dev", device).touch()
         _mount(f"/dev/{device}", f"{root}/dev/{device}", None, _BIND)

@@ -1,18 +1,42 @@
-"""Workers of this machine are forks of one process, which imports what they need while the coordinator does its own."""
+"""Workers of this machine are forks of one process, which has what they need from the coordinator, or imports it."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from unittest import mock
 
 
 def prepare() -> None:
-    """Start that process, unless it runs already."""
-    from multiprocessing import forkserver  # there is none on Windows
+    """Start that process, unless it runs already: as a fork of this one while this has no other thread."""
+    from multiprocessing import forkserver, resource_tracker, util  # there is none on Windows
 
     forkserver.set_forkserver_preload(["moi.grading.preloaded"])
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()
+    alone = threading.active_count() == 1
+    with mock.patch.object(util, "spawnv_passfds", _forked) if alone else contextlib.nullcontext():
+        forkserver.ensure_running()
+
+
+def _forked(path: str, arguments: Sequence[str], kept: Sequence[int]) -> int:
+    """In place of a new Python that is to run the last of ``arguments``: a fork, which has imported all that this has.
+
+    Of the open files it keeps only standard ones and those in ``kept``.
+    """
+    if child := os.fork():
+        return child
+    try:
+        below = 3
+        for descriptor in sorted(each for each in kept if each >= below):
+            os.closerange(below, descriptor)
+            below = descriptor + 1
+        os.closerange(below, os.sysconf("SC_OPEN_MAX"))
+        exec(arguments[-1], {})
+    finally:
+        os._exit(0)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
-"""A warmed parent of judges and one of learners' processes: shut in, with all imported, they fork for each submission.
+"""A warmed process, its forks: a parent of judges and one of learners' processes for each bench, and forks of these.
 
-Started as ``python -m moi.grading.zygote`` by :mod:`moi.grading.run`, with a socket to each. Each library is imported
-once, by the process that both are forks of; a fork takes milliseconds. Neither parent, nor what both come from, ever
-holds anything that a learner may not know.
+Started as ``python -m moi.grading.zygote`` by :mod:`moi.grading.nursery`. Each library is imported once, by the process
+that all others are forks of; a fork takes milliseconds. Neither it nor any parent ever holds anything that a learner
+may not know.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import importlib
 import io
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -28,14 +29,20 @@ LARGEST = 1 << 16
 
 
 def main() -> int:
-    """Warm up, then become two parents; each serves one of the sockets whose descriptors are given, until it closes."""
+    """Warm up as the first line says; then make a pair of parents for each bench that asks at the second.
+
+    The descriptors of both are given. It ends when the first line closes.
+    """
     # As in a terminal, also where the grader was started in the background, which has interrupts ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    lines = [socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:]]
-    message = lines[0].recv(LARGEST)
+    owner, listener = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:])
+    with importing():
+        from moi.grading import judge, learner, session, shell  # noqa: F401
+    message = owner.recv(LARGEST)
     if not message:
         return 0
-    order = json.loads(message)
+    order, refused = json.loads(message), ""
+    os.environ.update(order["environment"])
     there = os.path.exists("/proc/self/maps")  # which a process that is shut in cannot see
     mapped = open("/proc/self/maps") if there else io.StringIO()  # noqa: SIM115
     try:
@@ -52,30 +59,54 @@ def main() -> int:
             _into_large_pages(mapped)
         if order["isolate"]:
             sandbox.close_root()
-            sandbox.new_process_space()
     except sandbox.NoIsolation as failure:
-        lines[0].send(json.dumps({"refused": str(failure)}).encode())
-        return 1
-    parents = []
-    for place, line in enumerate(lines):
-        users = sandbox.identities(os.getpid(), place)
-        if not (parent := os.fork()):
-            for other in lines:
-                if other is not line:
-                    other.close()
-            _serve(line, users, order["isolate"])
-            os._exit(0)
-        line.send(json.dumps({"pid": parent}).encode())
-        parents.append(parent)
-    for line in lines:
-        line.close()
-    while parents:
-        ended, status = os.wait()
-        parents.remove(ended)
-        if status:  # one is of no use without the other
-            for parent in parents:
-                os.kill(parent, signal.SIGKILL)
+        refused = str(failure)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what is forked here
+    while owner not in select.select([owner, listener], [], [])[0]:
+        line, _ = listener.accept()
+        with line:
+            _, descriptors, _, _ = socket.recv_fds(line, LARGEST, 3)
+        lines = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        if refused:
+            for each in lines[:1]:
+                each.send(json.dumps({"refused": refused}).encode())
+        elif len(lines) == 3 and not os.fork():
+            owner.close()
+            listener.close()
+            _become_pair(lines[:2], lines[2], order["isolate"])
+        for each in lines:
+            each.close()
     return 0
+
+
+def _become_pair(lines: Sequence[socket.socket], alive: socket.socket, isolated: bool) -> None:
+    """Fork a parent for each of ``lines``, and end when they do. Nobody else holds ``alive``. Does not return."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if isolated:
+            sandbox.new_process_space()
+        parents = []
+        for place, line in enumerate(lines):
+            users = sandbox.identities(os.getpid(), place)
+            if not (parent := os.fork()):
+                alive.close()
+                for other in lines:
+                    if other is not line:
+                        other.close()
+                _serve(line, users, isolated)
+                os._exit(0)
+            line.send(json.dumps({"pid": parent, "warmed": os.getpid()}).encode())
+            parents.append(parent)
+        for line in lines:
+            line.close()
+        while parents:
+            ended, status = os.wait()
+            parents.remove(ended)
+            if status:  # one is of no use without the other
+                for parent in parents:
+                    os.kill(parent, signal.SIGKILL)
+    finally:
+        os._exit(0)
 
 
 def _into_large_pages(mapped: Iterable[str]) -> None:
@@ -155,7 +186,7 @@ def _end(forked: Sequence[int], isolated: bool) -> None:
 
 def warm(modules: Sequence[str]) -> None:
     """Import ``modules``, as far as they are there, and start the shell."""
-    from moi.grading import judge, learner, session  # noqa: F401
+    from moi.grading import session
     from moi.grading.shell import Shell
 
     with warnings.catch_warnings():
