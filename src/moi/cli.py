@@ -127,13 +127,14 @@ def _grade(asked: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(asked).items() if name not in ("answer", "json", "student")}
     with contextlib.ExitStack() as closing:
         nursery = None
-        if here := not asked.scheduler and sys.platform != "win32":
+        if not asked.scheduler and sys.platform == "linux":
             from moi.grading.nursery import Nursery
 
-            nursery = closing.enter_context(Nursery(isolate=not asked.unsafe))  # warms up beside what follows
+            with contextlib.suppress(OSError):  # it is tried again later, and told
+                nursery = closing.enter_context(Nursery(isolate=not asked.unsafe))  # warms up beside what follows
         with _importing_grading():
             from moi.grading import grade
-        if here:
+        if not asked.scheduler and sys.platform != "win32":
             from moi.grading.workers import prepare
 
             prepare()

@@ -732,6 +732,22 @@ def test_a_full_disk_stops_with_words_and_the_same_command_goes_on(course, monke
     assert {marks["score"] for marks in course.marks().values()} == {3.5}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="learners' code can be shut in on Linux only")
+@pytest.mark.parametrize(
+    ("number", "kind", "says"),
+    [(errno.ENOSPC, Stopped, "the disk is full. 0 of 1"), (errno.EMFILE, GradeError, "no process can be started")],
+)
+def test_what_stops_the_start_is_said(course, monkeypatch, number, kind, says):
+    def failing(**_):
+        raise OSError(number, os.strerror(number))
+
+    course.hand_in("ann")
+    monkeypatch.setattr(grading, "Nursery", failing)
+    with pytest.raises(kind, match=says):
+        course.grade(scheduler=None)
+    assert not (course.root / "autograded").exists()
+
+
 def test_a_full_disk_under_the_gradebook_leaves_it_whole(course, monkeypatch):
     course.hand_in("ann")
     course.grade()

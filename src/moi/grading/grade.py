@@ -249,8 +249,13 @@ class _Run:
         config = limits(self.course.config)
         name = hashlib.sha256(f"{os.uname().nodename} {self.course.root} {asked.assignment}".encode()).hexdigest()
         address = None
-        if asked.scheduler is None:
-            nursery = asked.nursery or closing.enter_context(Nursery(isolate=not asked.unsafe))
+        if asked.scheduler is None and sys.platform == "linux":
+            try:
+                nursery = asked.nursery or closing.enter_context(Nursery(isolate=not asked.unsafe))
+            except OSError as failure:
+                if failure.errno in _FULL:
+                    raise
+                raise CannotFanOut(f"no process can be started for learners' code: {failure}") from failure
             imports = [module for notebook in self.assignment.notebooks for module in notebook.imports]
             nursery.warm(imports, [str(moi.data.folder())])
             address = nursery.address
