@@ -871,6 +871,22 @@ def test_other_commands_need_none_of_it():
     )
 
 
+def test_a_fork_for_workers_keeps_no_other_file_of_the_coordinator():
+    run = """
+import os, tempfile
+from moi.grading import workers
+secret, (end, kept) = tempfile.TemporaryFile(), os.pipe()
+secret.write(b"a secret")
+secret.flush()
+says = f"import os; os.write({kept}, repr([os.pread({secret.fileno()}, 9, 0), os.getppid()]).encode())"
+os.waitpid(workers._forked("", ["-c", says], [kept]), 0)
+assert eval(os.read(end, 99)) == [b"", os.getpid()]
+assert os.pread(secret.fileno(), 9, 0) == b"a secret"
+"""
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.long)])
 def test_whatever_is_killed_whenever_the_end_is_the_same(course, tmp_path, rounds):
     chance = random.Random(rounds)

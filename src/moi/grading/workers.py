@@ -24,16 +24,16 @@ def prepare() -> None:
 def _forked(path: str, arguments: Sequence[str], kept: Sequence[int]) -> int:
     """In place of a new Python that is to run the last of ``arguments``: a fork, which has imported all that this has.
 
-    Of the open files it keeps only standard ones and those in ``kept``.
+    Of the open files it keeps only standard ones and those in ``kept``. The others lead nowhere: their numbers must not
+    come to be those of other files, as there are objects that would write to them.
     """
     if child := os.fork():
         return child
     try:
-        below = 3
-        for descriptor in sorted(each for each in kept if each >= below):
-            os.closerange(below, descriptor)
-            below = descriptor + 1
-        os.closerange(below, os.sysconf("SC_OPEN_MAX"))
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in map(int, os.listdir("/dev/fd")):
+            if descriptor > 2 and descriptor not in kept:
+                os.dup2(nowhere, descriptor)
         exec(arguments[-1], {})
     finally:
         os._exit(0)
