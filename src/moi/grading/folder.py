@@ -15,6 +15,7 @@ from typing import Any
 
 MOST_FILES = 200
 LARGEST = 16 << 20
+_DEEPEST, _NOT_LOOKED_AT = 4, (".", "__pycache__")
 
 
 class Folder:
@@ -24,6 +25,7 @@ class Folder:
         self.root = Path.cwd()
         self.kept = frozenset(files or ()) if keep else frozenset()
         self.seen: dict[str, tuple[int, ...]] = {}
+        self.theirs: set[str] = set()  # files that the other side has made, and this side has not written since
         self.most = MOST_FILES + len(files or ())
         for name, content in (files or {}).items():
             self._write(name, content)
@@ -33,16 +35,18 @@ class Folder:
         for name, content in files.items():
             kept = name in self.kept and name in self.seen
             large = isinstance(content, bytes) and (len(content) > LARGEST or len(self.seen) >= self.most)
-            if not kept and not large:
+            if not kept and not large and _looked_at(name):
+                if not os.path.lexists(self.root / name):
+                    self.theirs.add(name)
                 self._write(name, content)
 
     def differs(self, name: str, content: bytes | None) -> bool:
-        """Whether a file of this name is here, has other content, and could be given it."""
-        if name not in self.seen or name in self.kept:
+        """Whether a file of this name is here, not of the other side's making, and would get other content."""
+        if name in self.kept or name in self.theirs or not _looked_at(name) or not os.path.lexists(self.root / name):
             return False
         with contextlib.suppress(OSError):
             return (self.root / name).read_bytes() != content
-        return content is not None
+        return True
 
     def _write(self, name: str, content: bytes | None) -> None:
         # A file has one name: under another, as `./data.csv`, what is kept would not be known again.
@@ -68,6 +72,7 @@ class Folder:
             return {}
         for name in self.seen.keys() - found.keys():
             changed[name] = None
+        self.theirs -= changed.keys()
         if self.seen != found:
             self.seen = found
         return changed
@@ -77,7 +82,7 @@ class Folder:
             for entry in entries:
                 name = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if depth < 4 and not entry.name.startswith((".", "__pycache__")):
+                    if depth < _DEEPEST and not entry.name.startswith(_NOT_LOOKED_AT):
                         self._look(entry.path, f"{name}/", found, changed, depth + 1)
                     continue
                 status = entry.stat(follow_symlinks=False)
@@ -87,6 +92,12 @@ class Folder:
                 found[name] = _stamp(status)
                 if self.seen.get(name) != found[name] and not large:
                     changed[name] = Path(entry.path).read_bytes()
+
+
+def _looked_at(name: str) -> bool:
+    """Whether a file of this name would be noticed: what is written to another place is nobody's business."""
+    folders = name.split("/")[:-1] if isinstance(name, str) else []
+    return len(folders) <= _DEEPEST and not any(folder.startswith(_NOT_LOOKED_AT) for folder in folders)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, ...]:

@@ -89,17 +89,12 @@ class Judge:
         self._run_cells()
         checks.tell_instructor = self.shown.append
         for place, (_, _, cell) in enumerate(self.staged):
-            if cell is None:
-                continue
-            step = self.steps[cell]
-            if step["role"] == "test":
+            if cell is not None:
                 with self._timed("judging"):
-                    self.outputs[place] = self._judge_cell(place, cell)
-            elif step["trusted"]:
-                with self._timed("judging"):
-                    self.shell.run(step["source"], silent=True)
-            else:
-                self._import(step["imports"])
+                    if self._role(place) == "test":
+                        self.outputs[place] = self._judge_cell(place, cell)
+                    else:
+                        self._have(cell)
         self._tell_again()
         for outputs in self.outputs:
             for output in outputs:
@@ -126,18 +121,34 @@ class Judge:
         self.parked = {}
         self.folder.apply(dict.fromkeys(list(self.folder.seen)))
         self.revealed = False
+        self.shell.reset(new_session=False)  # type: ignore[no-untyped-call]
+        checks.tell_instructor = None
+        last = max(self.again)
+        tests = [p for p in range(last + 1) if self._role(p) == "test" and p not in self.work["given_up"]]
         if not self.lost:
-            self._run_cells(self.again)
-            for step in self.steps:  # what a hidden test has passed to the learner's code may have been changed
-                if step["trusted"] and step["role"] != "test":
-                    self.shell.run(step["source"], silent=True)
-        for place in self.again:
-            step = self.steps[self.staged[place][2]]
-            visible = None
-            if not self.lost:
-                checks.tell_instructor = None
-                visible, _ = self._run_test(place, step | {"source": step["release"], "hidden": []}, take_changes=True)
-            self.outputs[place] = told.merged(self.outputs[place], visible, step)
+            self._run_cells(tests)
+        for place in range(last + 1):
+            if self._role(place) == "test":
+                step, visible = self.steps[self.staged[place][2]], None
+                if not self.lost and place in tests:
+                    public = step | {"source": step["release"], "hidden": []}
+                    visible, _ = self._run_test(place, public, take_changes=True)
+                if place in self.again:
+                    self.outputs[place] = told.merged(self.outputs[place], visible, step)
+            elif self._role(place):
+                self._have(self.staged[place][2])
+
+    def _role(self, place: int) -> str:
+        """Of the author's cell at this place; nothing if it is a cell of the learner's."""
+        cell = self.staged[place][2]
+        return "" if cell is None else str(self.steps[cell]["role"])
+
+    def _have(self, cell: int) -> None:
+        """Have for the tests what a cell gives them."""
+        if self.steps[cell]["trusted"]:
+            self.shell.run(self.steps[cell]["source"], silent=True)
+        else:
+            self._import(self.steps[cell]["imports"])
 
     # The learner's cells
 
@@ -293,11 +304,18 @@ class Judge:
             self.again.append(place)
         if changed:
             self.changed.append(cell)
+            self._give_again(place)
             if _score(outputs, step["points"]) > 0:  # what was changed may be what the test then compares with
                 again, _ = self._run_test(place, step, take_changes=False, fresh=True)
                 if _score(again, step["points"]) < _score(outputs, step["points"]):
                     return again
         return outputs
+
+    def _give_again(self, before: int) -> None:
+        """Run the author's given cells anew: a learner's function may have changed what they have made."""
+        for place in range(before):
+            if self._role(place) not in ("", "test"):
+                self._have(self.staged[place][2])
 
     def _run_test(
         self, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool = False

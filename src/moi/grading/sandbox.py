@@ -81,19 +81,15 @@ def enter(root: str, visible: Iterable[str], copied: Mapping[str, str], private:
 
     Of the machine's files only ``visible`` can be read there, and the system's libraries; but no folder in which one
     of ``private`` lies, or a course. ``copied`` says under which name a folder is there as a copy, to be written to
-    until :func:`close_root`. There is no network. Raises :class:`NoIsolation`.
+    until :func:`close_root`. Raises :class:`NoIsolation`.
     """
     if reason := why_not():
         raise NoIsolation(f"Learners' code cannot be isolated here: {reason}.")
     _filter()  # once for all forks
-    user, group = os.getuid(), os.getgid()
-    flags = _NEWNS | _NEWNET | _NEWIPC | _NEWUTS | (_NEWUSER if user else 0)
+    global _processes
     try:
-        _check(_libc.unshare(flags), "unshare")
-        if user:
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-            Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        _processes = os.open("/proc", os.O_RDONLY)
+        _unshare_as_user(_NEWNS | _NEWIPC | _NEWUTS)
         _mount(None, "/", None, _REC | _PRIVATE)
         _mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "mode=755,size=128m")
         _furnish(root, [path for path in visible if not _holds(path, private)])
@@ -116,19 +112,34 @@ def close_root() -> None:
     _read_only("/", _RDONLY | _NOSUID, recursive=False)
 
 
-def new_process_space() -> None:
-    """Let the next fork of this process be the first process of a space of its own, which ends with it.
+def new_world() -> None:
+    """Have this process, one of those that :func:`enter` has shut in, share no network and no count of processes.
 
-    Until then this process can start no thread.
+    The next fork is the first process of a space of its own, which ends with it; until then no thread can be started.
     """
+    _unshare_as_user(_NEWNET)
+    os.close(_processes)
     _check(_libc.unshare(_NEWPID), "unshare")
+
+
+_processes = -1  # /proc of the machine, which is not to be seen from inside
+
+
+def _unshare_as_user(flags: int) -> None:
+    """Have one's own of what ``flags`` say, without being root: in a user namespace, in which everybody counts anew."""
+    user, group = os.getuid(), os.getgid()
+    _check(_libc.unshare(flags | (_NEWUSER if user else 0)), "unshare")
+    if user:
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            with open(os.open(f"self/{name}", os.O_WRONLY, dir_fd=_processes), "w", encoding="ascii") as file:
+                file.write(text)
 
 
 def fork_apart() -> int:
     """As :func:`os.fork`, but into a new process space."""
     own = _libc.syscall(_PIDFD_OPEN, os.getpid(), 0)  # not every Python has it in `os`
     _check(own, "pidfd_open")
-    new_process_space()
+    _check(_libc.unshare(_NEWPID), "unshare")
     child = -1
     try:
         child = os.fork()
@@ -349,7 +360,7 @@ def _forbid() -> None:
 def _filter() -> bytes:
     """The kernel's program that refuses the calls. It takes some milliseconds to make, and a fork only loads it."""
     library = _seccomp()
-    allow, refuse, unknown = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS
+    allow, granted, refuse, unknown = 0x7FFF0000, 0x00050000, 0x00050000 | 1, 0x00050000 | 38  # 0, EPERM, ENOSYS
     rules = library.seccomp_init(allow)
 
     def rule(action: int, name: str, *compared: _Compare) -> None:
@@ -359,6 +370,10 @@ def _filter() -> bytes:
 
     for name in _FORBIDDEN:
         rule(refuse, name)
+    # Locks on files that all can read would be a way to talk. Nobody shares a learner's own: each is granted.
+    rule(granted, "flock")
+    for command in (6, 7, 37, 38):
+        rule(granted, "fcntl", _Compare(1, 4, command))  # 4: equal
     rule(unknown, "clone3")  # its flags cannot be looked at; the C library falls back to clone
     for flag in (0x80, _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET, 0x2000000):
         rule(refuse, "clone", _Compare(0, 7, flag, flag))  # 7: equal under a mask

@@ -31,8 +31,11 @@ from moi.grading.sources import Sources
 # What a learner's function may do with an object that the test has passed to it.
 _ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
 _PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__")
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
+_LASTING = (*_FUNCTIONS, types.ModuleType, mock.NonCallableMock, type(None))  # no learner can change them
 _OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")
 _DRAWS = "draws from the shared random state"
+_MOST_PLACES = 99  # in an argument, that are told apart
 
 
 class LearnersError(Exception):
@@ -74,7 +77,7 @@ class Session(Line):
         self._classes: dict[int, type] = {}
         self._mine: list[Any] = []
         self._numbers: dict[int, int] = {}
-        self._copies: dict[int, Any] = {}
+        self._copies: dict[int, tuple[Any, Any]] = {}  # of objects of the test's, by id; with themselves
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
         self._asked_back = False
@@ -108,7 +111,8 @@ class Session(Line):
 
     def resolve(self, form: Any) -> Any:
         if form[0] == "yours":
-            return self._given_back(self._copies.get(form[1], self._mine[form[1]]))
+            mine = self._mine[form[1]]
+            return self._given_back(self._copies.get(id(mine), (mine, mine))[1])
         if form[0] == "class":
             return self._class(form)
         _, handle, kind, _ = form
@@ -183,8 +187,10 @@ class Session(Line):
         try:
             shown, files = attached
             files = dict(files)
-            others = {name for name in files if self.folder.differs(name, files[name])}
-            if others and not self._may(f"{way} writes files" for way in self._ways):
+            others = {
+                name for name in files if self.folder.differs(name, files[name]) and not self._meant(f"writes {name}")
+            }
+            if others:
                 self.changed_things = True
                 if not self.take_changes:
                     files = {name: content for name, content in files.items() if name not in others}
@@ -198,9 +204,7 @@ class Session(Line):
         meant: list[Any] = []
         others: list[Any] = []
         for change in changes:
-            place = self._place_of(change[0], crossing)
-            as_reference = self._may(f"{way} changes {place}" for way in self._ways)
-            (meant if as_reference else others).append(change)
+            (meant if self._meant(f"changes {self._place_of(change[0], crossing)}") else others).append(change)
         super().change(meant, crossing)
         if others:
             self.changed_things = True
@@ -208,13 +212,13 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
-    def _place_of(self, number: int, crossing: Crossing) -> int:
-        """In which of the arguments a thing lies: the last that was numbered before it, of those that can change."""
+    def _place_of(self, number: int, crossing: Crossing) -> str:
+        """Where a thing lies: how many after an argument, the last before it of those that have a number."""
         place, first = -1, -1
         for each, argument in enumerate(self._arguments):
             if first < (own := crossing.numbers.get(id(argument), number + 1)) <= number:
                 place, first = each, own
-        return place
+        return f"{place}+{min(number - first, _MOST_PLACES)}"
 
     # What the learner's process asks
 
@@ -231,12 +235,15 @@ class Session(Line):
         if what == "line":
             return sys.stdin.readline()
         target, *rest = given
+        if what == "special" and rest[0] == "__call__":
+            what, rest = "call", [*rest[1:], {}]
         owner = getattr(target, "__self__", None)
-        of_object = not isinstance(owner, (type(None), types.ModuleType))
-        changes = what == "set" or "__setitem__" in rest[:1] or (what == "call" and of_object)
-        things = (target, owner) if of_object else (target,)
+        things = (target,) if isinstance(owner, (type(None), types.ModuleType)) else (target, owner)
         place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
-        as_reference = self._may((f"{way} changes object {place}" for way in self._ways), note=changes)
+        # A function of the test's own is no thing that changes.
+        call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
+        changes = call or what == "set" or "__setitem__" in rest[:1] or ("__next__" in rest[:1] and place >= 0)
+        as_reference = self._meant(f"changes object {place}", note=changes)
         if changes and not as_reference:
             self.changed_things = True
         if not as_reference and not self.take_changes:
@@ -253,14 +260,17 @@ class Session(Line):
 
     def _copy_of(self, target: Any) -> Any:
         """Of an object of the test's, always the same copy; or itself, if it is none that can be changed."""
-        number = self._numbers.get(id(target))
-        kept = (type, types.FunctionType, types.MethodType, types.ModuleType, mock.NonCallableMock)
-        if number is None or isinstance(target, kept):
+        owner = getattr(target, "__self__", None)
+        if isinstance(target, (types.MethodType, types.BuiltinMethodType)) and not isinstance(owner, _LASTING):
+            return getattr(self._copy_of(owner), target.__name__)
+        if isinstance(target, _LASTING):
             return target
-        if number not in self._copies:
-            with contextlib.suppress(Exception):
-                self._copies[number] = copy.deepcopy(target)
-        return self._copies.get(number, target)
+        if id(target) not in self._copies:
+            try:
+                self._copies[id(target)] = target, copy.deepcopy(target)
+            except Exception:
+                raise AttributeError("the object that the test has passed cannot be used in this way") from None
+        return self._copies[id(target)][1]
 
     # What the judge asks
 
@@ -308,6 +318,13 @@ class Session(Line):
         return not exactly and not set(map(_without_attributes, uses)).isdisjoint(
             map(_without_attributes, self.allowed)
         )
+
+    def _meant(self, change: str, *, note: bool = True) -> bool:
+        """Whether the test has the reference make this ``change`` too, by all ways by which it comes here."""
+        uses = {f"{way} {change}" for way in self._ways}
+        if note:
+            self.asked |= uses
+        return self.allowed is None or bool(uses) and uses <= self.allowed
 
     @contextlib.contextmanager
     def _draws_noted(self, what: str) -> Any:

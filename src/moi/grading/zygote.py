@@ -84,7 +84,7 @@ def _become_pair(lines: Sequence[socket.socket], alive: socket.socket, isolated:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if isolated:
-            sandbox.new_process_space()
+            sandbox.new_world()
         parents = []
         for place, line in enumerate(lines):
             users = sandbox.identities(os.getpid(), place)
