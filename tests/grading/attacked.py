@@ -29,8 +29,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from classroom import course, handed_in, scores  # noqa: E402
 
+import moi.data  # noqa: E402
 from moi.grading import sandbox  # noqa: E402
 from moi.grading.assignment import Assignment  # noqa: E402
+from moi.grading.nursery import Nursery  # noqa: E402
 from moi.grading.run import Bench, Run  # noqa: E402
 from moi.grading.sandbox import Limits  # noqa: E402
 
@@ -369,7 +371,7 @@ def in_tests(attacked: Attacked) -> dict[str, Any]:
 def to_neighbours(attacked: Attacked, folder: Path) -> dict[str, Any]:
     """Others are graded in a second bench, as in another worker, while a learner takes what can be had."""
     found = {}
-    second = Attacked(attacked.outside, folder)
+    second = Attacked(attacked.outside, folder, nursery=attacked.bench.nursery)  # as two workers of one machine
     for name, code in TO_NEIGHBOURS.items():
         thread = threading.Thread(target=attacked.run, args=([f"{HELPERS}\n{code}"],))
         thread.start()
@@ -415,8 +417,11 @@ def main(top: Path, result: Path, *names: str) -> None:
     outside = Outside(top)
     found: dict[str, Any] = {"naive": {}, "bench": {}}
     masked = ["/usr/local/share/nbgrader", f"{sys.prefix}/etc/jupyter", f"{sys.base_prefix}/etc/jupyter"]
+    closing = contextlib.ExitStack()
     try:
-        attacked = Attacked(outside, top / "made" / "first")
+        nursery = closing.enter_context(Nursery())
+        nursery.warm([], [str(moi.data.folder())])
+        attacked = Attacked(outside, top / "made" / "first", nursery=nursery.address)
         together = {name: attack for name, attack in attacks.items() if not attack.get("alone")}
         for group in [together, *({name: attack} for name, attack in attacks.items() if attack.get("alone"))]:
             found["bench"] |= attacked.attacked_by(group, masked)
@@ -424,12 +429,14 @@ def main(top: Path, result: Path, *names: str) -> None:
             found["in tests"] = in_tests(attacked)
             found["to neighbours"] = to_neighbours(attacked, top / "made" / "second")
         attacked.bench.close()
+        closing.close()
         if not names or "scenes" in names:
             found["unsafe"] = unsafe(outside, top / "made" / "unsafe")
         for name, attack in attacks.items():
             if user in attack.get("users", ("root", "unprivileged")):
                 found["naive"][name] = naive(outside, attack, masked)
     finally:
+        closing.close()
         outside.sentinel.kill()
     result.write_text(json.dumps(found))
 

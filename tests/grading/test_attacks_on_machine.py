@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 import pytest
-from classroom import course, handed_in
+from classroom import course, handed_in, scores
 
 from moi.grading import sandbox
 from moi.grading.folder import Folder
@@ -245,3 +245,53 @@ def test_benches_share_a_nursery_and_outlive_it(tmp_path: Path) -> None:
             assert (run.outputs, run.notes) == (bench.reference.outputs, bench.reference.notes)
             os.kill(bench._warmed, signal.SIGKILL)
             select.select([bench._alive], [], [], 60)
+
+
+# What listens in a cell, and what a function does that is tested meanwhile.
+TALKS = {
+    "an abstract socket": (
+        "import socket\nheard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\nheard.bind('\\0moi-pal')\n"
+        "heard.settimeout(2)\nprint('HEARD', heard.recv(10))",
+        "import socket\n    with contextlib.suppress(OSError):\n"
+        "        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', '\\0moi-pal')",
+    ),
+    "a lock of a file": (
+        "import fcntl, os, time\nfor _ in range(40):\n    with open(os.__file__) as file:\n        try:\n"
+        "            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n        except OSError:\n"
+        "            print('HEARD')\n    time.sleep(0.05)",
+        "import fcntl, os\n    held.append(open(os.__file__))\n    fcntl.flock(held[-1], fcntl.LOCK_SH)",
+    ),
+    "a lock of a part of a file": (
+        "import os, time\nfor _ in range(40):\n    with open(os.__file__) as file:\n"
+        "        lock = struct.pack('hhqqi', fcntl.F_WRLCK, 0, 0, 9, 0)\n"
+        "        if struct.unpack('hhqqi', fcntl.fcntl(file, fcntl.F_GETLK, lock))[0] != fcntl.F_UNLCK:\n"
+        "            print('HEARD')\n    time.sleep(0.05)",
+        "import os\n    held.append(open(os.__file__))\n    fcntl.lockf(held[-1], fcntl.LOCK_SH)",
+    ),
+}
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+@pytest.mark.parametrize("way", TALKS)
+def test_two_submissions_at_once_hear_nothing_of_each_other(way: str, isolate: bool, tmp_path: Path) -> None:
+    listens, tells = TALKS[way]
+    right = "def double(x):\n    return 2 * x"
+    solution = f"### BEGIN SOLUTION\n{right}\n### END SOLUTION"
+    calls = "import time\nfor _ in range(20):\n    assert double(3) == 6\n    time.sleep(0.05)"
+    assignment = course(tmp_path, ("answer", solution), ("test 1", calls))
+    told = f"import contextlib, fcntl\nheld = []\ndef double(x):\n    {tells}\n    return 2 * x"
+    with contextlib.ExitStack() as closing:
+        nursery = closing.enter_context(Nursery(isolate=isolate))
+        nursery.warm([], [])
+        one, other = (
+            closing.enter_context(Bench(assignment.notebooks[0], nursery=nursery.address, isolate=isolate))
+            for _ in range(2)
+        )
+        with ThreadPoolExecutor() as pool:
+            hearing = {-1: [f"import fcntl, struct\n{listens}"]}
+            hears = pool.submit(one.run, handed_in(assignment, {0: right}, hearing))
+            says = pool.submit(other.run, handed_in(assignment, {0: told}))
+            staged = handed_in(assignment, {0: told})
+            assert scores(assignment, staged, says.result()) == {"test1": 1}
+    shown = [output.get("text", "") for outputs in hears.result().outputs for output in outputs]
+    assert ("HEARD" in "".join(shown)) is not isolate

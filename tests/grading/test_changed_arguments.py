@@ -21,6 +21,8 @@ import numpy as np
 import pandas as pd
 from moi.grading.checks import equal, ideas
 
+prices = [1, 2]
+
 class Bag(list):
     pass
 
@@ -103,6 +105,59 @@ CASES = {
         "assert total_14([1, 2], log) == pd.read_csv('u.csv')['v'].sum() and log.seen == [2]",
         "def total_14(xs, log):\n    log.add(2)\n    Path('u.csv').write_text('v\\n0\\n')\n    return 0",
     ),
+    "a list of the author's": (
+        "def total_15(xs):\n    return sum(xs)",
+        "assert total_15(prices) == sum(prices)",
+        "def total_15(xs):\n    xs.clear()\n    return 0",
+    ),
+    "a tuple after a list that the reference changes": (
+        "def total_18(log, pair):\n    log.append(1)\n    return sum(pair[0])",
+        "log, xs = [], [1, 2]\nassert total_18(log, (xs,)) == sum(xs) and log == [1]",
+        "def total_18(log, pair):\n    log.append(1)\n    pair[0].clear()\n    return 0",
+    ),
+    "a list by a function that has another's name too": (
+        "def sort_19(xs):\n    xs.sort()\ndef total_19(xs):\n    return sum(xs)",
+        "ys, xs = [2, 1], [3, 4]\nsort_19(ys)\nassert ys == [1, 2]\nassert total_19(xs) == sum(xs)",
+        "def sort_19(xs):\n    if xs == [2, 1]:\n        return xs.sort()\n    xs.clear()\n    return 0\n"
+        "total_19 = sort_19",
+    ),
+    "a list by a method beside one that the reference lets change": (
+        "class Till_20:\n    def order(self, xs):\n        xs.sort()\n    def total(self, xs):\n        return sum(xs)",
+        "ys, xs, till = [2, 1], [3, 4], Till_20()\ntill.order(ys)\n"
+        "assert ys == [1, 2]\nassert till.total(xs) == sum(xs)",
+        "class Till_20:\n    def order(self, xs):\n        xs.sort()\n    def total(self, xs):\n        xs.clear()\n"
+        "        return 0",
+    ),
+    "a list by a method that is passed": (
+        "def total_21(x, done):\n    return x",
+        "xs = [3]\nassert total_21(3, xs.clear) == sum(xs)",
+        "def total_21(x, done):\n    done()\n    return 0",
+    ),
+    "an object that is called": (
+        "def double_22(it):\n    return 2 * it.price",
+        "class Item:\n    price = 3\n    def __call__(self):\n        self.price = 0\n"
+        "it = Item()\nassert double_22(it) == 2 * it.price",
+        "def double_22(it):\n    it()\n    return 0",
+    ),
+    "an object of which there is no copy": (
+        "def double_23(it):\n    return 2 * it.price",
+        "class Item:\n    price = 3\n    def __init__(self):\n        self.more = (x for x in 'ab')\n"
+        "it = Item()\nassert double_23(it) == 2 * it.price",
+        "def double_23(it):\n    it.price = 0\n    return 0",
+    ),
+    "an iterator": (
+        "def double_24(it):\n    return 10",
+        "class Prices:\n    left = 3\n    def __iter__(self):\n        return self\n    def __next__(self):\n"
+        "        if not self.left:\n            raise StopIteration\n        self.left -= 1\n        return self.left\n"
+        "it = Prices()\nassert double_24(it) == (10 if it.left else 0)",
+        "def double_24(it):\n    for _ in it:\n        pass\n    return 0",
+    ),
+    "a file beside one that the reference writes": (
+        "def total_25():\n    Path('log.txt').write_text('x')\n    return 3",
+        "Path('log.txt').write_text('')\nPath('n.txt').write_text('3')\n"
+        "assert total_25() == int(Path('n.txt').read_text()) and Path('log.txt').read_text() == 'x'",
+        "def total_25():\n    Path('log.txt').write_text('x')\n    Path('n.txt').write_text('0')\n    return 0",
+    ),
     "what an object has computed": (
         "def bill_10(price):\n    return Bill(price)",
         "assert bill_10(3).twice == 6",
@@ -115,6 +170,11 @@ CASES = {
         "def each_11(xs):\n    xs[:] = [0, 0]\n    return [0, 0]",
     ),
 }
+# In a roundabout way that there is only here: by what a learner's function has of an object of the test's.
+ROUNDABOUT = {
+    "a kind of list": "def total_8(xs):\n    d = xs.clear\n"
+    "    d._agent.ask('special', d, '__call__', ())\n    return 0",
+}
 # Answers that return what is right, and change what they are given or what they have, as the reference does not.
 HONEST = {
     "an object of the test": "def double_6(it):\n    it.price *= 2\n    return it.price",
@@ -124,6 +184,9 @@ HONEST = {
     "a frame": "def total_2(d):\n    d['a'] = d['a'].cumsum()\n    return d['a'].iloc[-1]",
     "an object beside one that the reference changes": "def double_13(it, seen):\n    it.extra = seen.price = 0\n"
     "    seen.price += 1\n    return 2 * it.price",
+    "a file beside one that the reference writes": "def total_25():\n    Path('log.txt').write_text('x')\n"
+    "    for n in range(3):\n        Path('own.txt').write_text(str(n))\n"
+    "    return 1 + int(Path('own.txt').read_text())",
     "what an object has computed": "def bill_10(price):\n    made = Bill(price)\n    made.twice\n    return made",
 }  # fmt: skip
 
@@ -182,6 +245,27 @@ def test_who_writes_over_the_data_is_not_tried_twice(tmp_path: Path) -> None:
         staged = handed_in(assignment, {0: "def total():\n    open('data.csv', 'w').write('v\\n4\\n')\n    return 3"})
         run = bench.run(staged)
     assert (run.changed, *scores(assignment, staged, run).values()) == ((), 1)
+
+
+def test_what_an_answer_has_changed_is_as_it_was_for_the_next_test(tmp_path: Path) -> None:
+    solution = "### BEGIN SOLUTION\n{}\n### END SOLUTION".format
+    cells = (
+        ("given", "stock = [1, 2, 3]"),
+        ("answer", solution("def look(xs):\n    return len(xs)")),
+        ("test 1", "assert look(stock) == 3"),
+        ("answer", solution("def total():\n    return 6")),
+        ("test 1", "assert total() == sum(stock)"),
+    )
+    assignment = course(tmp_path, *cells)
+    wrong = {1: "def look(xs):\n    xs.clear()\n    return 3", 3: "def total():\n    return 0"}
+    with Bench(assignment.notebooks[0]) as bench:
+        staged = handed_in(assignment, wrong)
+        assert list(scores(assignment, staged, bench.run(staged)).values()) == [1, 0]
+
+
+def test_roundabout_ways_gain_nothing(assignment: Assignment, bench: Bench) -> None:
+    found = earned(assignment, bench, ROUNDABOUT)
+    assert {name: found[name] for name in ROUNDABOUT} == dict.fromkeys(ROUNDABOUT, 0)
 
 
 def test_wrong_answers_win_without_a_boundary(assignment: Assignment, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from classroom import course, handed_in
@@ -125,3 +126,21 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_learner_is_told(case: str, found: dict[str, str]) -> None:
     assert found[case].splitlines()[0] == CASES[case][3]
+
+
+def test_what_a_test_before_has_made_does_not_tell_its_hidden_case(tmp_path: Path) -> None:
+    solution = "### BEGIN SOLUTION\n{}\n### END SOLUTION".format
+    double = "def double(x, memo):\n    memo.append(x)\n    return 2 * x"
+    cells = (
+        ("answer", solution(double)),
+        (
+            "test 1",
+            f"memo = [0]\nassert double(3, memo) == 6\n{HIDDEN.format('assert double(987654, memo) == 1975308')}",
+        ),
+        ("answer", solution("def half(x, memo):\n    return x / 2")),
+        ("test 1", "assert half(4, memo) == 2, f'got {half(4, memo)}'"),
+    )
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0]) as bench:
+        outputs = bench.run(handed_in(assignment, {0: double, 2: "def half(x, memo):\n    return memo[-1]"})).outputs
+    assert outputs[3][-1]["evalue"] == "got 3"
