@@ -144,3 +144,22 @@ def test_what_a_test_before_has_made_does_not_tell_its_hidden_case(tmp_path: Pat
     with Bench(assignment.notebooks[0]) as bench:
         outputs = bench.run(handed_in(assignment, {0: double, 2: "def half(x, memo):\n    return memo[-1]"})).outputs
     assert outputs[3][-1]["evalue"] == "got 3"
+
+
+def test_one_function_that_does_not_end_leaves_the_words_on_others(tmp_path: Path) -> None:
+    solution = "### BEGIN SOLUTION\ndef {0}(x):\n    return 2 * x\n### END SOLUTION".format
+    cells = [("given", GIVEN)]
+    for name in "ab":
+        test = (
+            f"with ideas(points=1) as check:\n    with check.idea(1, '{name}'):\n"
+            f"        equal({name}(3), 6, f'gives {{{name}(3)}}')"
+            + HIDDEN_LINES.format(f"equal({name}(30), 60, 'no')")
+            + "\ncheck.score"
+        )
+        cells += [("answer", solution(name)), ("test 1", test)]
+    assignment = course(tmp_path, *cells)
+    answers = {1: "def a(x):\n    while True: pass", 3: "def b(x):\n    return x"}
+    with Bench(assignment.notebooks[0], timeout=2) as bench:
+        outputs = bench.run(handed_in(assignment, answers)).outputs
+    assert outputs[2][0]["text"].splitlines()[0] == "✗ a (1): your code took too long"
+    assert outputs[4][0]["text"].splitlines()[0] == "✗ b (1): gives 3 (got 3)"

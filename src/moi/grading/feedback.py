@@ -422,7 +422,7 @@ ul.ideas li {
 ul.ideas li:first-child { border-top: 0; }
 ul.ideas .mark, ul.ideas .worth { font-weight: 700; }
 ul.ideas .worth { font-weight: 600; font-size: .9rem; white-space: nowrap; }
-ul.ideas .message { grid-column: 2 / -1; }
+ul.ideas .message { grid-column: 2 / -1; padding-left: .6rem; border-left: 2px solid var(--line); color: var(--quiet); }
 .earned .mark, .earned .worth { color: var(--full); }
 .missed .mark, .missed .worth { color: var(--none); }
 .open .mark, .open .worth { color: var(--quiet); }

@@ -120,7 +120,8 @@ class Summary:
         if self.problems:
             lines += ["Not graded, for a person to look at:", *(f"  {s}: {why}" for s, why in self.problems.items())]
         if self.empty:
-            lines.append(f"Handed in nothing that could be read, so without points: {', '.join(sorted(self.empty))}.")
+            names = ", ".join(sorted(self.empty))
+            lines.append(f"Handed in no notebook of the assignment that could be read, so without points: {names}.")
         if self.unknown:
             lines.append(f"Not in the class list before, and now added: {', '.join(self.unknown)}.")
         if self.moved:
@@ -348,7 +349,8 @@ class _Run:
         files = learner_files(folder, notes=notes)
         known = {f"{notebook.name}.ipynb" for notebook in self.assignment.notebooks}
         if unknown := sorted(path.name for path in folder.glob("*.ipynb") if path.name not in known):
-            notes.append(f"also handed in, and left out as the assignment has no such notebook: {', '.join(unknown)}")
+            advice = "; if it should be one, rename it and give the command again" if None in notebooks.values() else ""
+            notes.append(f"no notebook of this assignment, and left out: {', '.join(unknown)}{advice}")
         when = None
         try:
             when = timestamp(files.get("timestamp.txt", b"").decode())

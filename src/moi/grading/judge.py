@@ -77,6 +77,7 @@ class Judge:
         self.room = MOST_OUTPUT
         self.seconds = {"fork": 0.0, "cells": 0.0, "judging": 0.0}
         self.lost = 0.0
+        self.slow: set[int] = set()  # tests in which time was lost
         self.culprits = 0
         self.until = 10 * self.timeout  # many slow cells are one slow submission
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
@@ -124,13 +125,14 @@ class Judge:
         self.shell.reset(new_session=False)  # type: ignore[no-untyped-call]
         checks.tell_instructor = None
         last = max(self.again)
-        tests = [p for p in range(last + 1) if self._role(p) == "test" and p not in self.work["given_up"]]
-        if not self.lost:
+        left_out = self.slow.union(self.work["given_up"])
+        tests = [place for place in range(last + 1) if self._role(place) == "test" and place not in left_out]
+        if tests:
             self._run_cells(tests)
         for place in range(last + 1):
             if self._role(place) == "test":
                 step, visible = self.steps[self.staged[place][2]], None
-                if not self.lost and place in tests:
+                if place in tests and self.lost <= 3 * self.timeout:
                     public = step | {"source": step["release"], "hidden": []}
                     visible, _ = self._run_test(place, public, take_changes=True)
                 if place in self.again:
@@ -356,6 +358,7 @@ class Judge:
         def reconnect(gone: Gone) -> None:
             nonlocal started
             if gone.slow:
+                self.slow.add(place)
                 self.lost += time.monotonic() - started
                 started = time.monotonic()
             self.notes.append(f"{self._called(place)}: the learner's code was ended in the test ({gone})")

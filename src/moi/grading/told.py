@@ -27,6 +27,7 @@ _NOT_AGAIN = "this test does not hold"
 _OF_FORM = re.compile(
     r"a (text|list|number) is needed(, in quotation marks)?; got (True or False|text|a number|a dictionary|a list"
     r"|nothing \(None\): is a return missing\?)"
+    r"|your code (took too long|has ended)"
 )
 
 
