@@ -263,6 +263,31 @@ def test_what_an_answer_has_changed_is_as_it_was_for_the_next_test(tmp_path: Pat
         assert list(scores(assignment, staged, bench.run(staged)).values()) == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("reference", "test", "answer"),
+    [
+        (
+            "def add(basket, it):\n    basket['items'].append(it)",
+            "basket = {'items': []}\nadd(basket, 3)\nassert basket == {'items': [3]}",
+            "def add(basket, it):\n    basket['items'] = [*basket['items'], it]",
+        ),
+        (
+            "def pay(order):\n    order.customer.paid = 1",
+            "class Customer:\n    paid = 0\nclass Order:\n    def __init__(self):\n        self.customer = Customer()\n"
+            "    def set(self, paid):\n        self.customer.paid = paid\n"
+            "order = Order()\npay(order)\nassert order.customer.paid == 1",
+            "def pay(order):\n    order.set(1)",
+        ),
+    ],
+)
+def test_the_same_may_be_changed_by_another_way(reference: str, test: str, answer: str, tmp_path: Path) -> None:
+    assignment = course(tmp_path, ("answer", f"### BEGIN SOLUTION\n{reference}\n### END SOLUTION"), ("test 1", test))
+    with Bench(assignment.notebooks[0]) as bench:
+        for given in (reference, answer):
+            staged = handed_in(assignment, {0: given})
+            assert scores(assignment, staged, run := bench.run(staged)) == {"test1": 1}, run.outputs
+
+
 def test_roundabout_ways_gain_nothing(assignment: Assignment, bench: Bench) -> None:
     found = earned(assignment, bench, ROUNDABOUT)
     assert {name: found[name] for name in ROUNDABOUT} == dict.fromkeys(ROUNDABOUT, 0)

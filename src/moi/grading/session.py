@@ -35,7 +35,6 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, types.ModuleType, mock.NonCallableMock, type(None))  # no learner can change them
 _OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")
 _DRAWS = "draws from the shared random state"
-_MOST_PLACES = 99  # in an argument, that are told apart
 
 
 class LearnersError(Exception):
@@ -212,13 +211,13 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
-    def _place_of(self, number: int, crossing: Crossing) -> str:
-        """Where a thing lies: how many after an argument, the last before it of those that have a number."""
+    def _place_of(self, number: int, crossing: Crossing) -> int:
+        """In which of the arguments a thing lies: the last that was numbered before it, of those that can change."""
         place, first = -1, -1
         for each, argument in enumerate(self._arguments):
-            if first < (own := crossing.numbers.get(id(argument), number + 1)) <= number:
+            if first < (own := _first_in(argument, crossing, number + 1)) <= number:
                 place, first = each, own
-        return f"{place}+{min(number - first, _MOST_PLACES)}"
+        return place
 
     # What the learner's process asks
 
@@ -243,7 +242,9 @@ class Session(Line):
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
         changes = call or what == "set" or "__setitem__" in rest[:1] or ("__next__" in rest[:1] and place >= 0)
-        as_reference = self._meant(f"changes object {place}", note=changes)
+        # Who changes what lies inside an object may do it by way of the object, and the other way round.
+        others = [-1] if place >= 0 else range(len(self._arguments))
+        as_reference = self._meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
         if changes and not as_reference:
             self.changed_things = True
         if not as_reference and not self.take_changes:
@@ -319,12 +320,14 @@ class Session(Line):
             map(_without_attributes, self.allowed)
         )
 
-    def _meant(self, change: str, *, note: bool = True) -> bool:
-        """Whether the test has the reference make this ``change`` too, by all ways by which it comes here."""
-        uses = {f"{way} {change}" for way in self._ways}
+    def _meant(self, change: str, *much_like: str, note: bool = True) -> bool:
+        """Whether the reference makes this ``change`` too, or one ``much_like`` it, by all ways by which it comes."""
         if note:
-            self.asked |= uses
-        return self.allowed is None or bool(uses) and uses <= self.allowed
+            self.asked |= {f"{way} {change}" for way in self._ways}
+        if self.allowed is None:
+            return True
+        alike = (change, *much_like)
+        return bool(self._ways) and all(any(f"{way} {one}" in self.allowed for one in alike) for way in self._ways)
 
     @contextlib.contextmanager
     def _draws_noted(self, what: str) -> Any:
@@ -409,6 +412,13 @@ class Session(Line):
     @functools.cached_property
     def _sources(self) -> Sources:
         return Sources(self.cells)
+
+
+def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
+    """The number of a thing, or, of a tuple, which has none, of the first in it."""
+    if isinstance(value, tuple):
+        return min((_first_in(item, crossing, otherwise) for item in value), default=otherwise)
+    return crossing.numbers.get(id(value), otherwise)
 
 
 def _open(target: Any, name: str) -> bool:
