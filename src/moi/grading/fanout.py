@@ -131,6 +131,10 @@ class Pool:
             "distributed.scheduler.allowed-failures": 0,
             "distributed.worker.multiprocessing-method": "forkserver",
             "distributed.admin.large-graph-warning-threshold": "1 GB",
+            # Nobody looks at what it would find out about the time that it takes.
+            "distributed.worker.profile.enabled": False,
+            "distributed.admin.tick.interval": "1s",
+            "distributed.admin.system-monitor.interval": "10s",
         }
         self._closing.enter_context(dask.config.set(settings))
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
