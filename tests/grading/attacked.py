@@ -128,7 +128,7 @@ else:
 assert sorted(os.listdir("..")) == ["home", "passwd", "shm", "tmp"] or "learner" not in os.getcwd()
 assert same(3) == 3
 """
-LIMITS = Limits(memory=300, folder=64, file=16, processes=64)
+LIMITS = Limits(memory=300, folder=64, file=16)
 TIMEOUT = 3.0
 
 

@@ -103,7 +103,6 @@ def test_others_are_graded_as_before(name: str, user: str, found: dict[str, Any]
 def test_right_answers_beside_it_count(name: str, user: str, found: dict[str, Any]) -> None:
     made = found[user]["bench"][name]
     assert made["scores"] == {"test1": 1, "test3": 1}, made["errors"]
-    assert not (ATTACKS[name].get("unnoticed") and made["notes"])
 
 
 @pytest.mark.parametrize(
@@ -154,6 +153,18 @@ def test_kept_files_have_no_other_name(
     assert {path: (tmp_path / path).read_bytes() for path in files} == files
     Folder(files, keep=False).apply({"data.csv": b"other data"})
     assert (tmp_path / "data.csv").read_bytes() == b"other data"
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "../outside.txt", "./a.txt", "sub/../a.txt", ".keep/a.txt", 7])
+def test_what_is_not_in_the_folder_is_not_looked_at(name: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder" / "sub").mkdir(parents=True)
+    (tmp_path / "outside.txt").write_text("a")
+    monkeypatch.chdir(tmp_path / "folder")
+    folder = Folder({"a.txt": b"a"})
+    assert not folder.differs(name, b"b")
+    folder.apply({name: b"b"})
+    assert (tmp_path / "outside.txt").read_text() == (tmp_path / "folder" / "a.txt").read_text() == "a"
+    assert folder.differs("a.txt", b"b") and folder.differs("a.txt", None) and not folder.differs("a.txt", b"a")
 
 
 def test_many_and_large_files_of_the_author(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

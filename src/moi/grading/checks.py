@@ -316,7 +316,7 @@ def _explained(failure: BaseException, here: FrameType) -> str:
         if not of_the_check and (deepest is None or "site-packages" not in code.co_filename):
             deepest = trace
         trace = trace.tb_next
-    if deepest is None and isinstance(failure, NameError):
+    if deepest is None and isinstance(failure, NameError) and not hasattr(failure, "learners_trace"):
         return f"{NOT_DONE} (there is no {failure.name}: has its cell run without an error?)"
     line = getattr(failure, "learners_line", None)
     line = line or deepest and linecache.getline(deepest.tb_frame.f_code.co_filename, deepest.tb_lineno).strip()

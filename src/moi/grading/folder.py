@@ -42,15 +42,17 @@ class Folder:
 
     def differs(self, name: str, content: bytes | None) -> bool:
         """Whether a file of this name is here, not of the other side's making, and would get other content."""
-        if name in self.kept or name in self.theirs or not _looked_at(name) or not os.path.lexists(self.root / name):
+        if name in self.kept or name in self.theirs or not _looked_at(name):
             return False
-        with contextlib.suppress(OSError):
-            return (self.root / name).read_bytes() != content
-        return True
+        path = self.root / name
+        with contextlib.suppress(OSError, ValueError):
+            status = os.lstat(path)
+            same_size = content is not None and stat.S_ISREG(status.st_mode) and status.st_size == len(content)
+            return not same_size or path.read_bytes() != content
+        return False
 
     def _write(self, name: str, content: bytes | None) -> None:
-        # A file has one name: under another, as `./data.csv`, what is kept would not be known again.
-        if not isinstance(name, str) or name != os.path.normpath(name) or name.startswith(("/", "..")):
+        if not _is_inside(name):
             return
         path = self.root / name
         with contextlib.suppress(OSError, ValueError):  # a folder in its place, no room, no name for a file
@@ -94,9 +96,17 @@ class Folder:
                     changed[name] = Path(entry.path).read_bytes()
 
 
+def _is_inside(name: object) -> bool:
+    """Whether this is a name below the folder, and the one that a file there has.
+
+    Under another, as `./data.csv`, what is kept would not be known again.
+    """
+    return isinstance(name, str) and name == os.path.normpath(name) and not name.startswith(("/", ".."))
+
+
 def _looked_at(name: str) -> bool:
     """Whether a file of this name would be noticed: what is written to another place is nobody's business."""
-    folders = name.split("/")[:-1] if isinstance(name, str) else []
+    folders = name.split("/")[:-1] if _is_inside(name) else [".."]
     return len(folders) <= _DEEPEST and not any(folder.startswith(_NOT_LOOKED_AT) for folder in folders)
 
 
