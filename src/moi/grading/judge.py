@@ -329,9 +329,12 @@ class Judge:
         sessions: list[Session] = []
 
         def connect() -> None:
+            nonlocal started
             session = self.parked.pop(place, None) if not sessions and not fresh else None
             if session is None:
+                began = time.monotonic()
                 self._run_cells([place])
+                started += time.monotonic() - began  # cells have a time of their own
                 session = self.parked.pop(place)
             sessions.append(session)
             session.deadline = started + self.timeout
