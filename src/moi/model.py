@@ -82,11 +82,22 @@ class Parameter:
 
     def limits(self, model: MiniModel) -> tuple[float, float]:
         """The range allowed at the model's present values (an exclusive end is returned as the end itself)."""
-        low, high = self._at(self.low, model), self._at(self.high, model)
-        above, below = self._at(self.above, model), self._at(self.below, model)
+        bottom, top, _, _ = self._bounds(model)
+        return bottom, top
+
+    def _bounds(self, model: MiniModel) -> tuple[float, float, float | None, float | None]:
+        """The range, then what a value must be above and below."""
+        return self._fixed_bounds or self._bounds_at(model)
+
+    @functools.cached_property
+    def _fixed_bounds(self) -> tuple[float, float, float | None, float | None] | None:
+        return None if self.depends() else self._bounds_at(None)
+
+    def _bounds_at(self, model: MiniModel | None) -> tuple[float, float, float | None, float | None]:
+        low, high, above, below = (self._at(bound, model) for bound in (self.low, self.high, self.above, self.below))
         bottom = low if low is not None else above if above is not None else -LARGEST
         top = high if high is not None else below if below is not None else LARGEST
-        return bottom, top
+        return bottom, top, above, below
 
     def search_limits(self, model: MiniModel) -> tuple[float, float]:
         """The finite range that a search looks at: ``search`` where it is given, else the allowed range."""
@@ -176,23 +187,18 @@ class Parameter:
         return tuple(plain)
 
     def _inside(self, number: float, model: MiniModel) -> bool:
-        bottom, top = self.limits(model)
-        if not bottom <= number <= top:
-            return False
-        return (self.above is None or number > self._at(self.above, model)) and (
-            self.below is None or number < self._at(self.below, model)
-        )
+        bottom, top, above, below = self._bounds(model)
+        return bottom <= number <= top and (above is None or number > above) and (below is None or number < below)
 
     def _range_in_words(self, model: MiniModel) -> str:
-        bottom, top = self.limits(model)
-        above, below = self._at(self.above, model), self._at(self.below, model)
+        bottom, top, above, below = self._bounds(model)
         start = f"above {_plain(bottom)}" if above is not None and self.low is None else f"from {_plain(bottom)}"
         end = f"below {_plain(top)}" if below is not None and self.high is None else f"{_plain(top)}"
         joined = {(False, False): " to ", (True, False): " and at most ", (False, True): " and ", (True, True): " and "}
         return start + joined[(start.startswith("above"), end.startswith("below"))] + end
 
     @staticmethod
-    def _at(bound: Bound | None, model: MiniModel) -> Any:
+    def _at(bound: Bound | None, model: MiniModel | None) -> Any:
         return bound(model) if callable(bound) else bound
 
 
@@ -471,6 +477,8 @@ def _plain_number(value: object) -> float | int | None:
     """``value`` as a finite ``int`` or ``float``; ``None`` for anything else (text, flags, NaN, infinity)."""
     if type(value) is float:
         return value if math.isfinite(value) else None
+    if type(value) is int:
+        return value
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
     if isinstance(value, numbers.Integral):

@@ -103,6 +103,15 @@ check.score
         assert scores(assignment, staged, bench.run(staged)) == {"test1": 1}
 
 
+def test_a_semicolon_at_the_end_keeps_a_value_from_being_shown(tmp_path: Path) -> None:
+    shown = {"3": True, "3;": False, "3;  # not shown\n\n": False, "3\n# not; shown": True, "'a; b'": True,
+             "x = 3; x": True, "x = 3\nx;": False, "'''\n# a''';": False, "'''\n# a;'''": True}  # fmt: skip
+    assignment = course(tmp_path, *(("answer", "### BEGIN SOLUTION\n3\n### END SOLUTION") for _ in shown))
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        run = bench.run(handed_in(assignment, dict(enumerate(shown))))
+    assert [len(outputs) for outputs in run.outputs] == [int(each) for each in shown.values()]
+
+
 def test_a_module_beside_the_notebook_is_imported_and_the_judge_has_the_authors(tmp_path: Path) -> None:
     cells = (
         ("given", "import helper"),

@@ -240,6 +240,17 @@ def test_outputs_for_the_instructor_are_left_out() -> None:
     assert SECRET not in page and "Wrong: the sign is wrong" in words(page)
 
 
+def test_a_formula_as_an_output_is_told_in_tex_where_python_has_no_words_for_it() -> None:
+    from IPython.display import Math
+
+    of_object = {"text/plain": repr(Math("")), "text/latex": r"$\alpha + 1$"}
+    of_expression = {"text/plain": "x**2", "text/latex": "$x^{2}$"}
+    cell = new_code_cell("show()", outputs=[new_output("display_data", data) for data in (of_object, of_expression)])
+    page, _ = Feedback().from_notebook_node(new_notebook(cells=[cell]))
+    assert r"$\alpha + 1$" in words(page) and "x**2" in words(page)
+    assert "object" not in words(page) and "x^{2}" not in words(page)
+
+
 def test_other_delimiters_of_a_course_are_known() -> None:
     config = Config()
     config.ClearHiddenTests.begin_test_delimeter, config.ClearHiddenTests.end_test_delimeter = "VON HIER", "BIS HIER"

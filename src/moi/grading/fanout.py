@@ -301,8 +301,9 @@ def _bench(token: str, name: str) -> Any:
         notebook = next(notebook for notebook in terms.assignment.notebooks if notebook.name == name)
         make = pkgutil.resolve_name(terms.bench)
         seconds = terms.timeout or _NO_LIMIT
-        given = {"files": terms.files, "timeout": seconds, "isolate": not terms.unsafe, "nursery": terms.nursery}
-        _benches[key] = make(notebook, **given)
+        _benches[key] = make(
+            notebook, files=terms.files, timeout=seconds, isolate=not terms.unsafe, nursery=terms.nursery
+        )
     return _benches[key]
 
 

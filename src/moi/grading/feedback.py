@@ -221,7 +221,10 @@ class _Reader:
             )
         if "text/markdown" in data:
             return self._markdown(outside(DATA_URL, data["text/markdown"], self._discreet))
-        return _preformatted(self._discreet(data.get("text/plain") or data.get("text/latex", "")))
+        plain = data.get("text/plain", "")
+        if not plain or plain.startswith("<"):  # of a formula, Python has no more to say than that it is an object
+            plain = data.get("text/latex", plain)
+        return _preformatted(self._discreet(plain))
 
     def _discreet(self, text: str) -> str:
         """``text`` without the folders of this machine and without lines of hidden tests."""

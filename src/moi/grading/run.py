@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import moi.data
+from moi.grading import told
 from moi.grading.assignment import Notebook
 from moi.grading.codec import CannotCross
 from moi.grading.line import Failed, Gone, Line
@@ -176,17 +177,22 @@ class Bench:
         )
         self._warmed = 0
         with one, other, kept:
-            try:
-                if self.nursery is None:
-                    raise FileNotFoundError
-                ask(self.nursery, one, other, kept)
-            except OSError:  # there is none for all benches, or there was
+            if not self._from_nursery(one, other, kept):
                 own = self._parents.enter_context(Nursery(isolate=self.isolate))
                 own.warm(self.notebook.imports, [str(moi.data.folder())])
                 ask(own.address, one, other, kept)
         self._parents.callback(self._stop)
-        told = [_told(parent) for parent in (self._judges, self._learners)]
-        self._warmed, self._pids = told[0]["warmed"], [each["pid"] for each in told]
+        parents = [_introduced(parent) for parent in (self._judges, self._learners)]
+        self._warmed, self._pids = parents[0]["warmed"], [each["pid"] for each in parents]
+
+    def _from_nursery(self, *lines: socket.socket) -> bool:
+        """Whether the nursery of all benches makes the parents. There may be none, or it may have ended."""
+        if self.nursery is None:
+            return False
+        with contextlib.suppress(OSError):
+            ask(self.nursery, *lines)
+            return True
+        return False
 
     def _ended(self) -> bool:
         """Whether the process that both parents are forks of is no more."""
@@ -255,9 +261,11 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     learners: set[str] = set()
     steps = []
     for cell in notebook.cells:
-        step = {"role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points,
-                "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-                "wanted": [], "calls": [], "imports": [], "text": cell.source}  # fmt: skip
+        step: dict[str, Any] = {
+            "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
+            "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
+            "wanted": [], "calls": [], "imports": [], "sentences": [],
+        }  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
             bound = set(code.bound()) if code else set()
@@ -271,7 +279,8 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 step["imports"] = [list(each) for each in code.imports()] if code else []
             elif cell.role == "test":
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & _called(code)),
-                         "release": cell.release, "public": _public(cell.release, learners)}  # fmt: skip
+                         "release": cell.release, "public": _public(cell.release, learners),
+                         "sentences": told.sentences(step["text"], learners)}  # fmt: skip
                 learners -= bound
             elif learners.isdisjoint(re.findall(r"\w+", cell.source)):
                 step["trusted"] = True
@@ -326,7 +335,7 @@ def _not_judged(notebook: Notebook, cell: StagedCell) -> list[Any]:
     return [{"output_type": "error", "ename": "NotGraded", "evalue": words, "traceback": [words]}]
 
 
-def _told(parent: socket.socket) -> dict[str, Any]:
+def _introduced(parent: socket.socket) -> dict[str, Any]:
     """What a parent says once it is warm."""
     answer: dict[str, Any] = json.loads(parent.recv(LARGEST) or '{"refused": "the warmed parent did not start"}')
     if "refused" in answer:

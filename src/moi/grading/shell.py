@@ -102,6 +102,16 @@ class _Hook(DisplayHook):
 
     def finish_displayhook(self) -> None: ...
 
+    @staticmethod
+    def semicolon_at_end_of_expression(expression: str) -> bool:
+        """As IPython finds it, which takes the whole cell apart for it: only where there may be one."""
+        for line in reversed(expression.split("\n")):
+            if ";" in line:
+                return DisplayHook.semicolon_at_end_of_expression(expression)
+            if line.strip() and not line.lstrip().startswith("#"):
+                break
+        return False
+
 
 class Shell(InteractiveShell):
     """One notebook's shell; its names are those of the module ``__main__``."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import functools
 import hashlib
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from moi.grading import checks
@@ -76,17 +75,15 @@ def _is_stated(words: str, step: dict[str, Any], line: int | None) -> bool:
         for node in ast.walk(ast.parse(step["text"])):
             if isinstance(node, ast.Assert) and line is not None and node.lineno <= line <= (node.end_lineno or 0):
                 return isinstance(node.msg, ast.Constant) and str(node.msg.value) == words
-        return _in_a_line(words) in _sentences(step)
+        return _in_a_line(words) in step["sentences"]
     return False
 
 
-def _sentences(step: dict[str, Any]) -> frozenset[str]:
-    """What a test's source has to say. Other texts in it may be cases, which a learner's code could give back."""
-    return _sentences_of(step["text"], frozenset(step["wanted"]))
+def sentences(source: str, learners: Collection[str]) -> list[str]:
+    """What a test's source has to say. Other texts in it may be cases, which a learner's code could give back.
 
-
-@functools.cache
-def _sentences_of(source: str, learners: frozenset[str]) -> frozenset[str]:
+    ``learners`` are the names that learners bind.
+    """
     found: set[str] = set()
 
     def look(node: ast.AST, shortest: int = 3) -> None:
@@ -114,7 +111,7 @@ def _sentences_of(source: str, learners: frozenset[str]) -> frozenset[str]:
 
     with contextlib.suppress(SyntaxError):
         look(ast.parse(source))
-    return frozenset(map(_in_a_line, found))
+    return sorted(map(_in_a_line, found))
 
 
 def _in_a_line(text: str) -> str:
@@ -147,10 +144,9 @@ def mark(outputs: list[Any]) -> str:
 
 def settled(outputs: list[Any], step: dict[str, Any]) -> bool:
     """Whether all that a learner is told of a test is in the author's own words, as they stand in its source."""
-    sentences = _sentences(step)
     return all(
         output.get("settled", False)
-        or ("ideas" in output and all(not head or told in sentences for head, told in output["ideas"]))
+        or ("ideas" in output and all(not head or told in step["sentences"] for head, told in output["ideas"]))
         for output in for_learners(outputs)
     )
 
@@ -165,13 +161,13 @@ def merged(outputs: list[Any], visible: list[Any] | None, step: dict[str, Any]) 
             result.append(output | {"ename": errors[0]["ename"], "evalue": errors[0]["evalue"]})
         elif "ideas" in output:
             known = dict(idea for other in visible for idea in other.get("ideas", ()))
-            result.append(output | {"text": _text(_retold(output["ideas"], known, _sentences(step)))})
+            result.append(output | {"text": _text(_retold(output["ideas"], known, step["sentences"]))})
         elif output["output_type"] == "error" or output not in for_learners(outputs):
             result.append(output)
     return result
 
 
-def _retold(ideas: list[list[str]], visible: Mapping[str, str], sentences: frozenset[str]) -> list[list[str]]:
+def _retold(ideas: list[list[str]], visible: Mapping[str, str], sentences: Collection[str]) -> list[list[str]]:
     """The ideas, where one has failed in words that could hold a value with those of the visible tests."""
     return [
         [head, said if not head or said in sentences else visible.get(head, _without_value(said))]

@@ -68,8 +68,8 @@ def main() -> int:
             _, descriptors, _, _ = socket.recv_fds(line, LARGEST, 3)
         lines = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         if refused:
-            for each in lines[:1]:
-                each.send(json.dumps({"refused": refused}).encode())
+            with contextlib.suppress(OSError, IndexError):  # who asked has gone
+                lines[0].send(json.dumps({"refused": refused}).encode())
         elif len(lines) == 3 and not os.fork():
             owner.close()
             listener.close()
