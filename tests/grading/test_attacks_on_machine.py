@@ -279,6 +279,23 @@ TALKS = {
         "            print('HEARD')\n    time.sleep(0.05)",
         "import os\n    held.append(open(os.__file__))\n    fcntl.lockf(held[-1], fcntl.LOCK_SH)",
     ),
+    "a lock, asked for by a number of which the kernel looks at half": (
+        "import os, time\nfor _ in range(40):\n    with open(os.__file__) as file:\n"
+        "        lock = struct.pack('hhqqi', fcntl.F_WRLCK, 0, 0, 9, 0)\n"
+        "        if struct.unpack('hhqqi', fcntl.fcntl(file, fcntl.F_GETLK, lock))[0] != fcntl.F_UNLCK:\n"
+        "            print('HEARD')\n    time.sleep(0.05)",
+        "import ctypes, os, struct\n    held.append(open(os.__file__))\n"
+        "    lock = struct.pack('hhqqi', fcntl.F_RDLCK, 0, 0, 9, 0)\n"
+        "    number = {'x86_64': 72, 'aarch64': 25}[os.uname().machine]\n"
+        "    ctypes.CDLL(None).syscall(number, held[-1].fileno(), ctypes.c_long(1 << 32 | fcntl.F_SETLK), lock)",
+    ),
+    "a notice of who reads in a folder": (
+        "import os, signal, time\nsignal.signal(signal.SIGIO, lambda *_: print('HEARD'))\n"
+        "folder = os.open(os.path.dirname(os.__file__) + '/wsgiref', os.O_RDONLY)\n"
+        "fcntl.fcntl(folder, fcntl.F_NOTIFY, fcntl.DN_ACCESS | fcntl.DN_MULTISHOT)\n"
+        "for _ in range(40):\n    time.sleep(0.05)",
+        "import os\n    open(os.path.dirname(os.__file__) + '/wsgiref/util.py').read()",
+    ),
 }
 
 

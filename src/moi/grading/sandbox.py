@@ -320,7 +320,7 @@ def _limit(limits: Limits) -> None:
 # Nothing that learners are taught calls these; each is a way to other processes, to the kernel, or to what no limit
 # counts: memory, or what all processes of the machine share.
 _FORBIDDEN = """
-    setsid io_setup inotify_init inotify_init1
+    setsid io_setup inotify_init inotify_init1 mincore cachestat
     mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr unshare setns
     ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd
     keyctl add_key request_key bpf perf_event_open userfaultfd
@@ -373,10 +373,12 @@ def _filter() -> bytes:
     # Locks on files that all can read would be a way to talk. Nobody shares a learner's own: each is granted.
     rule(granted, "flock")
     for command in (6, 7, 37, 38):
-        rule(granted, "fcntl", _Compare(1, 4, command))  # 4: equal
+        rule(granted, "fcntl", _Compare(1, 7, 0xFFFFFFFF, command))  # 7: equal under a mask
+    for command in (1024, 1026):  # leases and notices tell of who else reads
+        rule(refuse, "fcntl", _Compare(1, 7, 0xFFFFFFFF, command))
     rule(unknown, "clone3")  # its flags cannot be looked at; the C library falls back to clone
     for flag in (0x80, _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET, 0x2000000):
-        rule(refuse, "clone", _Compare(0, 7, flag, flag))  # 7: equal under a mask
+        rule(refuse, "clone", _Compare(0, 7, flag, flag))
     for family in (*range(3, 10), *range(11, 64)):  # what is neither AF_UNIX nor the internet
         rule(refuse, "socket", _Compare(0, 7, 0xFFFFFFFF, family))
     rule(refuse, "prlimit64", _Compare(1, 7, 0xFFFFFFFF, 4), _Compare(2, 1, 0, 0))  # the limit of core files stays
