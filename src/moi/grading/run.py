@@ -155,12 +155,13 @@ class Bench:
             return made
         finally:
             line.close()
-            for parent in (self._judges, self._learners):
-                try:
+            try:
+                for parent in (self._judges, self._learners):
                     parent.send(b'{"do": "end"}')
+                for parent in (self._judges, self._learners):
                     _reply(parent)
-                except OSError:  # new ones are made for the next run
-                    self._kill()
+            except OSError:  # new ones are made for the next run
+                self._kill()
             while self._folders:
                 shutil.rmtree(self._folders.pop(), ignore_errors=True)
 
