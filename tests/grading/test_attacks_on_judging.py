@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import classroom
 import nbformat
 import pytest
 from classroom import course, scores
@@ -293,3 +294,94 @@ def test_a_bomb_cannot_cross(form: Any) -> None:
     line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, Nothing())
     with contextlib.closing(line), pytest.raises(CannotCross):
         line.codec.decode(form, Crossing())
+
+
+MONEY = """
+class Money:
+    def __init__(self, amount):
+        self.amount = amount
+    def __eq__(self, other):
+        return isinstance(other, Money) and self.amount == other.amount
+    def __hash__(self):
+        return hash(self.amount)
+    def __add__(self, other):
+        return Money(self.amount + other.amount)
+"""
+LIES = """
+class Lie:
+    def __eq__(self, other):
+        return not isinstance(other, str)
+    def __ne__(self, other):
+        return False
+    def __hash__(self):
+        return 0
+
+class Money(Lie):
+    def __init__(self, amount):
+        pass
+    @property
+    def amount(self):
+        return {amount}
+    def __add__(self, other):
+        return self
+"""
+
+
+@pytest.mark.parametrize("amount", ["Lie()", "self"])
+def test_what_may_be_asked_of_an_object_may_not_be_asked_of_its_attributes(amount: str, tmp_path: Path) -> None:
+    test = "assert Money(4) == Money(4) and not Money(4) == 'four'\nassert (Money(20) + Money(37)).amount == 57"
+    assignment = course(tmp_path, ("answer", f"### BEGIN SOLUTION{MONEY}### END SOLUTION"), ("test 1", test))
+    with Bench(assignment.notebooks[0]) as bench:
+        for answer, score in ((MONEY, 1), (LIES.format(amount=amount), 0)):
+            staged = classroom.handed_in(assignment, {0: answer})
+            assert scores(assignment, staged, bench.run(staged)) == {"test1": score}
+    space: dict[str, Any] = {}
+    exec(LIES.format(amount=amount) + test, space)  # without a boundary it passes
+
+
+def test_a_given_cell_that_speaks_of_an_answer_stays_the_authors(tmp_path: Path) -> None:
+    cells = (
+        ("answer", "### BEGIN SOLUTION\ndef cost(x):\n    return 3 * x\n### END SOLUTION"),
+        ("given", "# Compare it with your cost.\ndef close(a, b):\n    return abs(a - b) < 1e-9"),
+        ("answer", "### BEGIN SOLUTION\ndef margin(x):\n    return x - 1\n### END SOLUTION"),
+        ("test 1", "assert close(margin(3), 2)"),
+    )
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0]) as bench:
+        staged = classroom.handed_in(assignment, {2: "def margin(x):\n    return 0\ndef close(a, b):\n    return True"})
+        assert scores(assignment, staged, bench.run(staged)) == {"test3": 0}
+
+
+@pytest.mark.parametrize(
+    ("reads", "lies"),
+    {
+        "pd.read_pickle('t.pkl') == 3": "open('t.pkl', 'wb').write(pickle.dumps(Lie()))",
+        "subprocess.run([sys.executable, 't.py']).returncode == 3": "open('t.py', 'w').write('raise SystemExit(3)')",
+        "runpy.run_path('t.py')['x'] == 3": "open('t.py', 'w').write('x = 3')",
+    }.items(),
+)
+def test_a_test_does_not_run_what_an_answer_has_written(reads: str, lies: str, tmp_path: Path) -> None:
+    given = "import pickle, runpy, subprocess, sys\nimport pandas as pd"
+    lie = "class Lie:\n    def __reduce__(self):\n        return int, ('3',)\n"
+    answer = f"{lie}def save():\n    {lies}"
+    solution = f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"
+    assignment = course(tmp_path, ("given", given), ("answer", solution), ("test 1", f"save()\nassert {reads}"))
+    with Bench(assignment.notebooks[0]) as bench:
+        error = bench.reference.outputs[2][-1]
+    assert error["ename"] == "CannotJudge" and "the learner may have written it" in error["evalue"]
+
+
+def test_an_earlier_function_does_not_say_afterwards_what_suits_a_later_one(tmp_path: Path) -> None:
+    level = "def level(x):\n    return x"
+    twice = "def twice(x):\n    return 2 * level(x)"
+    test = "with ideas(points=1) as check:\n    with check.idea(1, 'twice the level'):\n"
+    test += "        equal(twice(3), 6, 'not twice', or_else=lambda: 2 * level(3))\ncheck.score"
+    solution = "### BEGIN SOLUTION\n{}\n### END SOLUTION".format
+    cells = ("given", GIVEN), ("answer", solution(f"{level}\n{twice}")), ("test 1", test)
+    assignment = course(tmp_path, *cells)
+    slip = f"def level(x):\n    return x + 1\n{twice}"
+    told = "told = []\ndef level(x):\n    return 50 if told else x\ndef twice(x):\n    told.append(x)\n    return 100"
+    with Bench(assignment.notebooks[0]) as bench:
+        for answer, score in ((slip, 1), (told, 0)):
+            staged = classroom.handed_in(assignment, {1: answer})
+            assert scores(assignment, staged, bench.run(staged)) == {"test2": score}

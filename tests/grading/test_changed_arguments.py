@@ -71,6 +71,16 @@ CASES = {
         "xs, log = [1, 2], []\nassert total_12(xs, log) == sum(xs) and log == [2]",
         "def total_12(xs, log):\n    xs.clear()\n    log.append(2)\n    return 0",
     ),
+    "an iterator in a dictionary": (
+        "def total_30(sources):\n    return 6 if len(sources) else 0",
+        "xs = iter([1, 2, 3])\nassert total_30({'xs': xs}) == sum(xs)",
+        "def total_30(sources):\n    list(sources['xs'])\n    return 0",
+    ),
+    "an iterator of an object": (
+        "def rows_31(bill):\n    return 2",
+        "bill = Bill(3)\nbill.rows = iter('ab')\nassert rows_31(bill) == len(list(bill.rows))",
+        "def rows_31(bill):\n    list(bill.rows)\n    return 0",
+    ),
     "an object of the test": (
         "def double_6(it):\n    return 2 * it.price",
         "class Item:\n    def __init__(self, price):\n        self.price = price\n"

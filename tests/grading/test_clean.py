@@ -139,6 +139,25 @@ def test_huge_picture_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "image/png" not in one({"image/png": big, "text/plain": "x"})["data"]
 
 
+def test_pictures_are_drawn_as_long_as_a_notebook_has_pixels_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clean, "DRAWN", 3 * 9 * 7)
+    canvas, shown = clean.Canvas(), []
+    in_html = display({"text/html": f'<img src="data:image/png;base64,{picture()}">'})
+    for output in (display({"image/png": picture()}), in_html, display({"image/png": picture()}), in_html):
+        shown += [
+            str(made["data"]).count("base64") + ("image/png" in made["data"])
+            for made in clean_outputs([output], canvas=canvas)
+        ]
+    assert shown == [1, 1, 1, 0]
+
+
+def test_a_jpeg_that_goes_over_itself_again_and_again_is_not_drawn() -> None:
+    raw = base64.b64decode(picture("jpeg"))
+    scans = raw[:-2] + b"\xff\xda" * clean.SCANS + raw[-2:]
+    assert one({"image/jpeg": picture("jpeg"), "text/plain": "x"})["data"].keys() == {"image/jpeg", "text/plain"}
+    assert one({"image/jpeg": base64.b64encode(scans).decode(), "text/plain": "x"})["data"] == {"text/plain": "x"}
+
+
 def test_svg_becomes_a_picture_in_which_nothing_runs() -> None:
     drawing = '<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "a" "b">\n<svg xmlns="http://www.w3.org/2000/svg"/>'
     page = one({"image/svg+xml": drawing})["data"]["text/html"]
@@ -328,6 +347,8 @@ def test_headings_take_no_name_that_a_cell_may_have() -> None:
 
 
 def test_last_resort_is_the_text_as_it_was_typed() -> None:
+    for headings in ("a\n=\n" * 5000, "# a\n" * 5000):
+        assert clean_markdown(headings) == f"```\n{headings}\n```"
     tangled = "[" * 5000 + "```"
     assert clean_markdown(tangled) == f"````\n{tangled}\n````"
 

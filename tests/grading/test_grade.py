@@ -527,6 +527,7 @@ def test_a_second_coordinator_is_refused(course, moi):
 def test_missing_unreadable_and_odd_submissions_are_reported_and_the_others_go_on(course, tmp_path):
     course.hand_in("ann")
     course.hand_in("no-two", notebooks=("one",), when="yesterday, I think")
+    course.hand_in("for-ever", when="1." * 1_000_000)  # which would take a day to read
     (course.hand_in("broken") / "one.ipynb").write_bytes(b"\xff{ not JSON")
     (course.root / "submitted/nothing/hw").mkdir(parents=True)
     (course.root / "submitted/a-link").mkdir()
@@ -538,15 +539,16 @@ def test_missing_unreadable_and_odd_submissions_are_reported_and_the_others_go_o
     assert summary.status == 1 and summary.problems.keys() == {"a-file", "a-link"}
     results = {result.student: result for result in summary.graded}
     assert {student: result.points for student, result in results.items()} == {
-        "ann": 3.5, "extra": 3.5, "no-two": 2, "broken": 1.5, "nothing": 0,
+        "ann": 3.5, "extra": 3.5, "for-ever": 3.5, "no-two": 2, "broken": 1.5, "nothing": 0,
     }  # fmt: skip
     assert "two.ipynb was not handed in" in str(results["no-two"].notes)
     assert "timestamp.txt states no time" in str(results["no-two"].notes)
+    assert "timestamp.txt states no time" in str(results["for-ever"].notes)
     assert results["broken"].notes and "three.ipynb" in str(results["extra"].notes)
     assert results["nothing"].by_hand == 0
     assert course.marks()["no-two"]["notebooks"]["two"]["grades"]["half"] == (0, None, None, False)
     assert not (course.root / "autograded/no-two/hw/two.ipynb").exists()
-    assert len(course.grade().skipped) == 5
+    assert len(course.grade().skipped) == 6
 
 
 def test_a_learners_link_is_neither_followed_nor_kept(course, tmp_path):

@@ -10,7 +10,7 @@ from classroom import course
 from moi.grading.gate import findings
 from moi.grading.rewrites import REWRITES, Rewrite
 
-GIVEN = "import matplotlib.pyplot as plt\nfrom unittest.mock import patch"
+GIVEN = "import pickle\nimport matplotlib.pyplot as plt\nfrom unittest.mock import patch"
 ANSWER = """
 ### BEGIN SOLUTION
 class Stop:
@@ -35,6 +35,14 @@ rate = 0.2
 
 def tax(x, rate=None):
     return x * (globals()['rate'] if rate is None else rate)
+
+def keep(name):
+    if name.endswith('.pkl'):
+        with open(name, 'wb') as file:
+            pickle.dump(range(3), file)
+    else:
+        with open(name, 'w') as file:
+            file.write('0 1 2')
 
 total = 3
 total

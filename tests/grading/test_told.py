@@ -93,6 +93,32 @@ CASES: dict[str, tuple[str, str, str, str]] = {
         "def double(x, log=(0,)):\n    if x == 30:\n        log[0] = x\n    return log[0]",
         "assert double(3, log) == 6, f'got {double(3, log)}'", "double(30, log)", "got 0",
     ),
+    "hidden case that has a name": (
+        "def double(x):\n    return x", "",
+        "case = 'some words of it'\nif double(case) != 2 * case:\n    raise AssertionError(double(case))",
+        "a hidden test does not hold",
+    ),
+    "hidden case of a loop": (
+        "def double(x):\n    return x", "",
+        "for case in ('some words of it', 'and some more'):\n"
+        "    if double(case) != 2 * case:\n        raise AssertionError(double(case))",
+        "a hidden test does not hold",
+    ),
+    "hidden case of a list": (
+        "def double(x):\n    return x", "",
+        "cases = ['some words of it', 'and some more']\nfor case in cases:\n"
+        "    if double(case) != 2 * case:\n        raise AssertionError(double(case))",
+        "a hidden test does not hold",
+    ),
+    "hidden sentence beside a case": (
+        WRONG, "", "for case, says in [(30, 'twice, not one more')]:\n"
+        "    if double(case) != 2 * case:\n        raise AssertionError(says)",
+        "twice, not one more",
+    ),
+    "hidden sentence in a loop": (
+        WRONG, "", "for case in (30, 40):\n    assert double(case) == 2 * case, 'twice, not one more'",
+        "twice, not one more",
+    ),
     "idea not begun": (
         "def double(x):\n    raise NotImplementedError", IDEA.format("equal(double(3), 6, '')"), "", "not done yet",
     ),
@@ -126,6 +152,23 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_learner_is_told(case: str, found: dict[str, str]) -> None:
     assert found[case].splitlines()[0] == CASES[case][3]
+
+
+def test_folders_that_a_hidden_case_has_made_are_gone_when_the_visible_tests_are_told(tmp_path: Path) -> None:
+    made = "def double(x):\n    import os\n    os.makedirs('out.txt' if x == 30 else 'other', exist_ok=True)\n"
+    made += "    open(('out.txt' if x == 30 else 'other') + '/x', 'w').close()\n    return 0"
+    save = "def save(x):\n    with open('out.txt', 'w') as file:\n        file.write(str(x))"
+    solution = "### BEGIN SOLUTION\n{}\n### END SOLUTION".format
+    cells = (
+        ("answer", solution("def double(x):\n    return 2 * x")),
+        ("test 1", HIDDEN.format("assert double(30) == 60, 'no'")),
+        ("answer", solution(save)),
+        ("test 1", "save(3)\nassert open('out.txt').read() == '3'"),
+    )
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0]) as bench:
+        run = bench.run(handed_in(assignment, {0: made, 2: "def save(x):\n    pass"}))
+    assert run.outputs[3][0]["ename"] == "FileNotFoundError"
 
 
 def test_what_a_test_before_has_made_does_not_tell_its_hidden_case(tmp_path: Path) -> None:

@@ -42,12 +42,15 @@ from typing import Any
 from unittest import mock
 
 NOT_DONE = "not done yet"
+MOST_SHOWN = 100  # numbers that an explorer may display
 SAYS = {"equal": 2, "number": 1, "require": 1, "in_form": 1}  # the place of `says` among the arguments of each check
 COUNT = re.compile(r"-?[\d.]+ of [\d.]+ points( on the cases tried here.*)?")  # the last line of a report
 # Where tests are judged apart from the learner's process: who is told what learners are not, and the lines of the test
 # cell that they cannot see.
 tell_instructor: Callable[[str], None] | None = None
 hidden: Sequence[Sequence[int]] = ()
+# There too: a state of the learner's functions that have not been called in this test.
+anew: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 say: Callable[..., object] = print  # where the report of a cell's ideas goes
 _judged: set[str] = set()  # what has judged a value, and not only its form, in the idea that is open
 
@@ -164,8 +167,12 @@ def equal(
         return
     if or_else is not None:
         with contextlib.suppress(Exception):
+            again = value
             if _agree(value, plain(or_else()), within):
-                return
+                with anew():
+                    again = plain(or_else())
+                if _agree(value, again, within):
+                    return
     raise Wrong(_says(says, value, within, slips), _shown(value))
 
 
@@ -260,8 +267,13 @@ def moved(explorer: Any, name: str, value: float) -> dict[str, Any]:
     ``control`` has its ``min``, ``max``, ``step`` and the ``value`` it was found at; ``numbers`` are those
     displayed after the move, by the function behind the control or in a label. The control is put back.
     """
-    if home := getattr(type(explorer), "_moi_home", None):
-        return dict(home(explorer, moved, name, value))
+    home = getattr(type(explorer), "_moi_home", None)
+    found = home(explorer, _moved, name, value) if home else _moved(explorer, name, value)
+    in_form(len(found["numbers"]) <= MOST_SHOWN, "so many numbers are displayed that none of them is the answer")
+    return dict(found)
+
+
+def _moved(explorer: Any, name: str, value: float) -> dict[str, Any]:
     widgets = list(_widgets(explorer))
     in_form(bool(widgets), f"an ipywidgets widget is needed; got {_kind(explorer)}")
     control = next((w for w in widgets if name in _names_of(w) and hasattr(w, "min")), None)

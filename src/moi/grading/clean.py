@@ -9,6 +9,7 @@ host: a picture that is elsewhere becomes a link to it.
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import io
 import re
@@ -27,6 +28,8 @@ TEXTS = 400_000  # characters of all outputs of a cell
 PICTURE = 4_000_000  # bytes
 PICTURES = 12_000_000  # bytes in all outputs of a cell
 PIXELS = 16_000_000
+DRAWN = 400_000_000  # pixels of all pictures of a notebook
+SCANS = 100  # of a JPEG: each goes over the whole picture once more
 PASTED, PASTED_PIXELS = 8_000_000, 64_000_000  # bytes and pixels of a picture in Markdown: a photo of a drawing
 MOST_PASTED = 200  # attachments of a cell that are looked at
 SIDE = 4_000  # the widest that a page is asked to show a picture, in CSS pixels
@@ -71,14 +74,21 @@ def clean_text(value: Any, limit: int = TEXT) -> str:
     return f"{text}\n[cut here: {len(value) - kept:,} more characters are not shown]" if kept < len(value) else text
 
 
-def clean_outputs(outputs: Any, *, ours: bool = False) -> tuple[dict[str, Any], ...]:
+class Canvas:
+    """What may still be drawn of a notebook: a small file can hold a large picture, and each is drawn anew."""
+
+    def __init__(self) -> None:
+        self.pixels = DRAWN
+
+
+def clean_outputs(outputs: Any, *, ours: bool = False, canvas: Canvas | None = None) -> tuple[dict[str, Any], ...]:
     """Outputs of a cell, in nbformat 4, that can do nothing but be looked at. Takes anything; never raises.
 
     Texts, errors, tables and pictures stay. Of everything else, its plain text does. ``ours`` are outputs of the
-    judge: what it marks as meant for the instructor keeps its mark.
+    judge: what it marks as meant for the instructor keeps its mark. Cells of one notebook share a ``canvas``.
     """
     made: list[dict[str, Any]] = []
-    budget = _Budget()
+    budget = _Budget(canvas or Canvas())
     given = list(_joined(outputs)) if isinstance(outputs, list | tuple) else []
     shown = given if len(given) <= OUTPUTS else given[: OUTPUTS - 1]
     for output in shown:
@@ -99,8 +109,9 @@ def clean_outputs(outputs: Any, *, ours: bool = False) -> tuple[dict[str, Any], 
     return tuple(made)
 
 
-def clean_html(source: str) -> str:
+def clean_html(source: str, canvas: Canvas | None = None) -> str:
     """HTML with what shows a table, a text or a picture, and nothing else; pandas' styles stay."""
+    canvas = canvas or Canvas()
     opened = re.split(r"<style[^>]{0,200}>", source, flags=re.IGNORECASE)[1:]
     sheets = "\n".join(filter(None, (_rules(sheet.partition("</")[0]) for sheet in opened)))
     body = nh3.clean(
@@ -108,7 +119,7 @@ def clean_html(source: str) -> str:
         tags=_TAGS,
         clean_content_tags={"script", "style", "template", "noscript", "iframe", "object", "title", "textarea", "xmp"},
         attributes=_ATTRIBUTES,
-        attribute_filter=_attribute,
+        attribute_filter=functools.partial(_attribute, canvas),
         url_schemes={"http", "https", "mailto", "data"},
         url_relative="deny",
         generic_attribute_prefixes=set(),
@@ -167,9 +178,10 @@ def clean_markdown(source: Any, attachments: Attachments | None = None, names: C
 class _Budget:
     """What is left of a cell's share of the page."""
 
-    def __init__(self) -> None:
+    def __init__(self, canvas: Canvas) -> None:
         self.texts = TEXTS
         self.pictures = PICTURES
+        self.canvas = canvas
 
     def text(self, value: Any) -> str:
         text = clean_text(value, max(0, min(TEXT, self.texts)))
@@ -271,7 +283,7 @@ def _rich(mimetype: str, value: Any, budget: _Budget) -> str | None:
     if not isinstance(value, str) or len(value) > 2 * PICTURE:
         return None
     if mimetype.startswith("image/"):
-        found = _picture(mimetype.removeprefix("image/"), value) if budget.pictures > 0 else None
+        found = _picture(mimetype.removeprefix("image/"), value, budget.canvas) if budget.pictures > 0 else None
         budget.pictures -= len(found or "")
         if found and mimetype == "image/svg+xml":
             return f'<img src="data:image/svg+xml;base64,{found}" alt="">'
@@ -283,7 +295,7 @@ def _rich(mimetype: str, value: Any, budget: _Budget) -> str | None:
     budget.pictures -= carried
     text = clean_text(value, len(value))
     if mimetype == "text/html":
-        return None if _deep(text) else clean_html(text)
+        return None if _deep(text) else clean_html(text, budget.canvas)
     return clean_markdown(text) if mimetype == "text/markdown" else _TEX.sub("\\\\" + _JOINER, text)
 
 
@@ -322,7 +334,7 @@ def _decoded(kind: str, data: Any, most: int = PICTURE, pixels: int = PIXELS) ->
 _MODES = {"png": ("1", "L", "LA", "P", "RGB", "RGBA"), "jpeg": ("L", "RGB")}
 
 
-def _picture(kind: str, data: Any) -> str | None:
+def _picture(kind: str, data: Any, canvas: Canvas) -> str | None:
     """A PNG or JPEG in base64, drawn anew from its pixels, or an SVG as it is: in an ``<img>`` it runs nothing."""
     if kind == "svg+xml":
         return _svg(data)
@@ -331,6 +343,9 @@ def _picture(kind: str, data: Any) -> str | None:
         return None
     try:
         with Image.open(io.BytesIO(raw), formats=[kind]) as picture:
+            canvas.pixels -= picture.width * picture.height
+            if canvas.pixels < 0 or (kind == "jpeg" and raw.count(b"\xff\xda") > SCANS):
+                return None
             pixels = picture if picture.mode in _MODES[kind] else picture.convert("RGB" if kind == "jpeg" else "RGBA")
             drawn = Image.new(pixels.mode, pixels.size)
             if pixels.mode == "P":
@@ -383,15 +398,15 @@ _SELECTOR = re.compile(
 )
 
 
-def _attribute(tag: str, name: str, value: str) -> str | None:
+def _attribute(canvas: Canvas, tag: str, name: str, value: str) -> str | None:
     """The value that an allowed attribute keeps, or ``None``. An error here would let nh3 keep it as it is."""
     try:
-        return _kept(name, value)
+        return _kept(name, value, canvas)
     except Exception:
         return None
 
 
-def _kept(name: str, value: str) -> str | None:
+def _kept(name: str, value: str, canvas: Canvas) -> str | None:
     if name == "class":
         return " ".join(part for part in value.split()[:20] if _CLASS.fullmatch(part)) or None
     if name == "id":
@@ -405,7 +420,7 @@ def _kept(name: str, value: str) -> str | None:
         if not found:
             return None
         data = base64.b64decode(found[2]).decode(errors="replace") if found[1] == "svg+xml" else found[2]
-        drawn = _picture(found[1], data)
+        drawn = _picture(found[1], data, canvas)
         return f"data:image/{found[1]};base64,{drawn}" if drawn else None
     if name in ("width", "height", "colspan", "rowspan", "start", "border"):
         return value if _NUMBER.fullmatch(value) else None
@@ -606,6 +621,8 @@ def _untidy(source: str, limit: int) -> bool:
 def _tangled(text: str) -> bool:
     """Whether reading it as Markdown could take mistune minutes: more brackets and marks than anybody types."""
     bare = DATA_URL.sub("", text)
+    if len(re.findall(r"^[ ]{0,3}(?:#|=+[ \t]*$|-+[ \t]*$)", bare, re.MULTILINE)) > 2_000:  # headings
+        return True
     return any(bare.count(mark) > 2_000 for mark in "[]*_`<$~\\(!") or bool(re.search(r"[ \t]{1000}|(?:^>){100}", bare))
 
 

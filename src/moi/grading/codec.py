@@ -41,9 +41,15 @@ CLASSES: dict[str, type] = {
         fractions.Fraction, collections.OrderedDict, collections.Counter, collections.deque, collections.defaultdict,
     )
 }  # fmt: skip
+_KEYS: type = type({}.keys())
 _CLASS_NAMES: dict[type, str] = {kind: name for name, kind in CLASSES.items()}
 _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter,
             collections.defaultdict, random.Random, io.StringIO, io.BytesIO)  # fmt: skip
+
+
+def can_change(value: Any) -> bool:
+    """Whether data are of a kind that can be changed in place."""
+    return type(value) in _MUTABLE or is_mutable(value)
 
 
 class There:
@@ -119,7 +125,7 @@ class Codec:
         if crossing is not None:
             if (known := crossing.numbers.get(id(value))) is not None:
                 return ["same", known]
-            if kind in _MUTABLE or is_mutable(value) or self._is_mutable_object(kind):
+            if can_change(value) or self._is_mutable_object(kind):
                 number = crossing.add(value)
         form = self._form(value, lambda part: self.encode(part, crossing, depth + 1))
         if crossing is not None and form[0] == "there":
@@ -132,8 +138,13 @@ class Codec:
             return [scalar.kind, scalar.form(value)]
         if kind in (list, tuple, set, frozenset):
             return [kind.__name__, [of(item) for item in value]]
-        if kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
+        if kind is collections.defaultdict:
+            factory = _CLASS_NAMES.get(value.default_factory) if isinstance(value.default_factory, type) else None
+            return ["defaultdict", [[of(key), of(entry)] for key, entry in value.items()], factory]
+        if kind in (dict, collections.OrderedDict, collections.Counter):
             return [kind.__name__, [[of(key), of(entry)] for key, entry in value.items()]]
+        if kind is _KEYS:
+            return ["keys", [of(key) for key in value]]
         if kind is collections.deque:
             return ["deque", [of(item) for item in value], value.maxlen]
         if kind is slice:
@@ -204,8 +215,10 @@ class Codec:
         if kind in ("dict", "OrderedDict", "Counter", "defaultdict"):
             entries = {of(key): of(entry) for key, entry in form[1]}
             if kind == "defaultdict":
-                return collections.defaultdict(None, entries)
+                return collections.defaultdict(CLASSES.get(form[2]), entries)
             return entries if kind == "dict" else getattr(collections, kind)(entries)
+        if kind == "keys":
+            return dict.fromkeys(map(of, form[1])).keys()
         if kind == "deque":
             return collections.deque(map(of, form[1]), form[2])
         if kind == "slice":

@@ -28,6 +28,7 @@ from pygments.util import ClassNotFound
 from moi.grading.checks import COUNT
 from moi.grading.clean import (
     DATA_URL,
+    Canvas,
     clean_attachments,
     clean_html,
     clean_markdown,
@@ -138,6 +139,7 @@ class _Reader:
             (solution.begin_solution_delimeter, solution.end_solution_delimeter),
         )
         self.nb = nb
+        self.canvas = Canvas()
         self.language = str(nb.metadata.get("kernelspec", {}).get("language") or "python")
         self.names = [str(_graded(cell).get("grade_id")) for cell in nb.cells if _graded(cell)]
         # What tests printed may quote them (a learner's object can look at its caller).
@@ -192,7 +194,7 @@ class _Reader:
     def _show(self, cell: NotebookNode, part: Part) -> None:
         """The outputs of a code cell; what a test cell reports becomes ideas."""
         given = [output for output in cell.get("outputs", []) if not _for_instructor(output)]
-        for output in clean_outputs(given):
+        for output in clean_outputs(given, canvas=self.canvas):
             kind = output["output_type"]
             if kind == "stream":
                 text = self._discreet(output["text"])
@@ -217,7 +219,7 @@ class _Reader:
                 )
         if "text/html" in data:
             return Markup('<div class="scroll">{}</div>').format(
-                Markup(clean_html(outside(DATA_URL, data["text/html"], self._discreet)))
+                Markup(clean_html(outside(DATA_URL, data["text/html"], self._discreet), self.canvas))
             )
         if "text/markdown" in data:
             return self._markdown(outside(DATA_URL, data["text/markdown"], self._discreet))

@@ -23,6 +23,7 @@ from sqlalchemy.orm import defer
 from moi.grading.assignment import Assignment, Notebook
 from moi.grading.course import Course, CourseError
 
+_LONGEST_TIME = 100  # characters: the time that it takes to read one grows with their square
 _WAIT = 60_000  # milliseconds for the formgrader, or another reader, to let go of an SQLite file
 _NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 
@@ -348,6 +349,8 @@ def _begin(url: str) -> None:
 
 def timestamp(text: str) -> datetime.datetime | None:
     """The time that a ``timestamp.txt`` states, in UTC; None where it states none. Raises ``ValueError``."""
+    if len(text) > _LONGEST_TIME:
+        raise ValueError("a time is not as long as this")
     return parse_utc(text.strip()) if text.strip() else None
 
 

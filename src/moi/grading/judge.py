@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -23,6 +24,7 @@ from moi.grading import checks, told, zygote
 from moi.grading.codec import CannotCross, packed
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
+from moi.grading.remote import CannotJudge
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
 
@@ -33,6 +35,10 @@ MOST_OUTPUT = 24 << 20  # bytes that a submission's cells may show
 def serve(end: socket.socket, learners: socket.socket) -> None:
     """Do the work that comes along the line ``end``; ``learners`` leads to the parent of learners' processes."""
     _Desk(end, learners).serve()
+
+
+# What unpickles a learner's file, or starts a program on it, would run the learner's code where the tests are.
+_STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"}
 
 
 class _Desk(Line):
@@ -79,6 +85,8 @@ class Judge:
         self.lost = 0.0
         self.slow: set[int] = set()  # tests in which time was lost
         self.culprits = 0
+        self.testing = False  # whether a test cell is running
+        sys.addaudithook(self._look_out)
         self.until = 10 * self.timeout  # many slow cells are one slow submission
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
         self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
@@ -120,7 +128,7 @@ class Judge:
             return
         self._request({"do": "end"})  # nothing is left that could tell it
         self.parked = {}
-        self.folder.apply(dict.fromkeys(list(self.folder.seen)))
+        self.folder.clear()
         self.revealed = False
         self.shell.reset(new_session=False)  # type: ignore[no-untyped-call]
         checks.tell_instructor = None
@@ -328,6 +336,35 @@ class Judge:
         started = time.monotonic()
         sessions: list[Session] = []
 
+        def prepare(session: Session) -> None:
+            session.take_changes = take_changes
+            session.quiet = self.revealed
+            session.cells = [self._source(before) for before in range(place) if before not in self.left_out]
+            known = (self.work["seen"] or {}).get(self.staged[place][2])
+            if known is not None and known[0] is not None:
+                # What the test itself calls by name may be called also where the reference takes another branch.
+                by_name = {f"{name} call {kind}" for name in step["calls"] for kind in ("data", "object")}
+                session.allowed = frozenset(known[0]) | by_name
+
+        @contextlib.contextmanager
+        def anew() -> Iterator[None]:
+            """What is called meanwhile by name has not seen any other call of this test."""
+            nonlocal started
+            began = time.monotonic()
+            self._run_cells([place])
+            self.say("at", place)
+            other = self.parked.pop(place)
+            prepare(other)
+            started += time.monotonic() - began
+            other.deadline = time.monotonic() + self.timeout
+            sessions[-1].instead = other.names(wanted)
+            try:
+                with contextlib.suppress(CannotJudge):  # it is given an object that another call has made
+                    yield
+            finally:
+                sessions[-1].instead = {}
+                other.close()
+
         def connect() -> None:
             nonlocal started
             session = self.parked.pop(place, None) if not sessions and not fresh else None
@@ -337,15 +374,8 @@ class Judge:
                 started += time.monotonic() - began  # cells have a time of their own
                 session = self.parked.pop(place)
             sessions.append(session)
+            prepare(session)
             session.deadline = started + self.timeout
-            session.take_changes = take_changes
-            session.quiet = self.revealed
-            session.cells = [self._source(before) for before in range(place) if before not in self.left_out]
-            known = (self.work["seen"] or {}).get(self.staged[place][2])
-            if known is not None and known[0] is not None:
-                # What the test itself calls by name may be called also where the reference takes another branch.
-                by_name = {f"{name} call {kind}" for name in step["calls"] for kind in ("data", "object")}
-                session.allowed = frozenset(known[0]) | by_name
             session.asked = self.asked
             session.show = self._show
             session.when_lost = reconnect
@@ -368,13 +398,17 @@ class Judge:
             if self.lost <= 3 * self.timeout and len(sessions) < 4:
                 connect()
 
-        checks.hidden = step["hidden"]
+        checks.hidden, checks.anew = step["hidden"], anew
         ideas: list[str] = []
         checks.say = lambda *lines, sep="": ideas.extend(lines)
         with self._limited():
             with contextlib.suppress(Gone):
                 connect()
-            outputs, failure = self.shell.run(step["source"])
+            self.testing = True
+            try:
+                outputs, failure = self.shell.run(step["source"])
+            finally:
+                self.testing = False
         if ideas:
             outputs.insert(0, told.report(ideas))
         if failure is not None:
@@ -392,6 +426,18 @@ class Judge:
             if not session.in_use:
                 session.close()
         return outputs, any(session.changed_things for session in sessions)
+
+    def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
+        """Let no test run what a learner has written to a file."""
+        if not self.testing:
+            return
+        file = str(given[0].co_filename) if event == "exec" else ""
+        of_folder = os.path.lexists(file) and Path(os.path.abspath(file)).is_relative_to(self.folder.root)
+        if event in _STARTS or of_folder:
+            raise CannotJudge(
+                "a test may not start a program, load code from the working folder or unpickle more than plain data: "
+                "the learner may have written it"
+            )
 
     def _show(self, outputs: list[Any]) -> None:
         """What the learner's code has shown during a test goes where the test wants it, or to the instructor."""

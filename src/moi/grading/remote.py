@@ -9,6 +9,7 @@ itself defines it: then it is what the learner was asked to write.
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +17,13 @@ from moi.grading.codec import There
 from moi.grading.learner import PAIRS, SPECIAL
 
 _TRUTH = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__contains__", "__hash__")
+_ORDER = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
 _EXACT = {"__str__": str, "__repr__": str, "__format__": str, "__bytes__": bytes, "__len__": int, "__index__": int,
           "__int__": int, "__float__": float, "__complex__": complex, "__hash__": int}  # fmt: skip
+_CONVERTED: dict[type, Callable[[Any], Any]] = {bool: bool, int: operator.index, float: float}
 # Special methods that decide what is true, or are given what the object is held against; and what such a use is called.
 _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r", "i")} | {
-    name: name if name in ("__bool__", "__hash__") else name.strip("_") for name in _TRUTH
+    name: name if name in ("__bool__", "__hash__") else name.strip("_").replace("g", "l") for name in _TRUTH
 }
 # By these a library asks an object to take its part in a comparison, or where in memory it lies.
 _PROTOCOLS = ("__array_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
@@ -137,7 +140,8 @@ def body_of_class(special: list[str], defined: frozenset[str], words: str | None
     body: dict[str, Any] = {"__slots__": (), "__doc__": vars(Remote)["__doc__"] if words is None else words}
     for name in able:
         if name in _TRUTH:
-            if name in defined or (name == "__ne__" and "__eq__" in defined):
+            alike = name in _ORDER and not _ORDER.isdisjoint(defined)  # Python asks one for the other
+            if name in defined or alike or (name == "__ne__" and "__eq__" in defined):
                 body[name] = _method(name)
         elif name == "__call__":
             body[name] = _call
@@ -169,7 +173,12 @@ def _method(name: str) -> Callable[..., Any]:
         result = session.ask("special", self, name, given)
         declined = result is NotImplemented and name in _TRUTH
         if exact is not None and type(result) is not exact and not declined:
-            raise TypeError(f"{name} returned non-{exact.__name__}")
+            try:  # of data, as Python has it: numpy's numbers, and what stands for true or false
+                if is_remote(result) or exact not in _CONVERTED:
+                    raise TypeError
+                result = _CONVERTED[exact](result)
+            except Exception:
+                raise TypeError(f"{name} returned non-{exact.__name__}") from None
         return result
 
     method.__name__ = name

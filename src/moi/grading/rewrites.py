@@ -59,6 +59,14 @@ REWRITES = (
         "assert tax(10, rate=0.5) == 5",
     ),
     Rewrite(
+        r"\bread_pickle\(|\bpickle\.loads?\(|\bsubprocess\b|\bos\.system\(",
+        "unpickles, or starts a program",
+        "what a learner has written could so run where the tests are",
+        "have the answer read it back, or write it as text",
+        "import pickle\nkeep('stops.pkl')\nassert pickle.load(open('stops.pkl', 'rb')) == range(3)",
+        "keep('stops.txt')\nassert open('stops.txt').read() == '0 1 2'",
+    ),
+    Rewrite(
         r"\bpickle\b|\bcopy\.(deep)?copy\(",
         "copies or pickles an object of the learner's class",
         "an object of the learner stays where it is",

@@ -91,7 +91,7 @@ class Bench:
 
     def run(self, staged: Staged, files: Mapping[str, bytes] | None = None) -> Run:
         """Run one submission. Whatever its code does, this returns; it raises only if the machine itself fails."""
-        from moi.grading.clean import clean_outputs
+        from moi.grading.clean import Canvas, clean_outputs
 
         started, failed = time.perf_counter(), ""
         if self._ended():  # by something else
@@ -107,7 +107,8 @@ class Bench:
                     "seconds": {}, "changed": [], "seen": {}}  # fmt: skip
         cleaning = time.perf_counter()
         judged = [c.cell is not None and self.notebook.cells[c.cell].role == "test" for c in staged.cells]
-        outputs = tuple(clean_outputs(o, ours=ours) for o, ours in zip(made["outputs"], judged, strict=True))
+        canvas, each = Canvas(), zip(made["outputs"], judged, strict=True)
+        outputs = tuple(clean_outputs(shown, ours=ours, canvas=canvas) for shown, ours in each)
         seconds = dict(made["seconds"])
         seconds["cleaning"] = time.perf_counter() - cleaning
         seconds["all"] = time.perf_counter() - started
@@ -281,9 +282,9 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
             elif cell.role == "test":
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & _called(code)),
                          "release": cell.release, "public": _public(cell.release, learners),
-                         "sentences": told.sentences(step["text"], learners)}  # fmt: skip
+                         "sentences": told.sentences(step["text"], learners, step["hidden"])}  # fmt: skip
                 learners -= bound
-            elif learners.isdisjoint(re.findall(r"\w+", cell.source)):
+            elif learners.isdisjoint(_mentioned(code, cell.source)):
                 step["trusted"] = True
                 learners -= bound
             else:
@@ -302,6 +303,21 @@ def _changed(code: Code | None) -> set[str]:
     return set(code.changed()) if code else set()
 
 
+def _mentioned(code: Code | None, source: str) -> set[str]:
+    """The words in a cell that may be names, those in texts too; of one that cannot be read, all words."""
+    if code is None:
+        return set(re.findall(r"\w+", source))
+    found: set[str] = set()
+    for tree in code.trees():
+        nodes = list(ast.walk(tree))
+        said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings, and other idle texts
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+                found.update(re.findall(r"\w+", node.value))
+            found.update(word for word in vars(node).values() if isinstance(word, str))
+    return found
+
+
 def _called(code: Code | None) -> set[str]:
     """The names that a cell calls."""
     nodes = [node for tree in (code.trees() if code else ()) for node in ast.walk(tree)]
@@ -318,7 +334,9 @@ def _public(release: str, learners: set[str]) -> str:
         simple = isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
         if isinstance(statement, ast.Assign):
             used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-            simple = learners.isdisjoint(used)
+            # What it sets of a module or an object, as in `builtins.input = typed`, it may set back in another way.
+            of_objects = any(isinstance(n, ast.Attribute) for t in statement.targets for n in ast.walk(t))
+            simple = learners.isdisjoint(used) and not of_objects
         if simple:
             kept.append(ast.unparse(statement))
     return "\n".join(kept)

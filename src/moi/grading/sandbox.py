@@ -320,7 +320,7 @@ def _limit(limits: Limits) -> None:
 # Nothing that learners are taught calls these; each is a way to other processes, to the kernel, or to what no limit
 # counts: memory, or what all processes of the machine share.
 _FORBIDDEN = """
-    setsid io_setup inotify_init inotify_init1 mincore cachestat
+    setsid io_setup inotify_init inotify_init1 mincore cachestat preadv2 pwritev2 readahead fadvise64
     mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr unshare setns
     ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd
     keyctl add_key request_key bpf perf_event_open userfaultfd

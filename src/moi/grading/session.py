@@ -22,7 +22,7 @@ from typing import Any
 from unittest import mock
 
 from moi.grading import chance, checks
-from moi.grading.codec import Crossing, data_classes
+from moi.grading.codec import Crossing, can_change, data_classes
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import CannotJudge, Known, Remote, RemoteClass, body_of_class, is_remote, known
@@ -35,6 +35,8 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, types.ModuleType, mock.NonCallableMock, type(None))  # no learner can change them
 _OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")
 _DRAWS = "draws from the shared random state"
+# Attributes of errors that Python or the judge goes by.
+_RESERVED = {*dir(BaseException), "learners_line", "learners_trace", "slow", "says", "form", "moi_text", "remote"}
 
 
 class LearnersError(Exception):
@@ -70,11 +72,13 @@ class Session(Line):
         self.allowed: frozenset[str] | None = None  # those that it makes with the reference solution; None: any
         self.show: Callable[[list[Any]], None] = lambda shown: None
         self.when_lost: Callable[[Gone], None] | None = None
+        self.instead: dict[str, Any] = {}  # by name, what is called in the place of the objects here
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._classes: dict[int, type] = {}
         self._mine: list[Any] = []
+        self._fresh: dict[int, Any] = {}  # iterators that were made for the learner's code alone, by id
         self._numbers: dict[int, int] = {}
         self._copies: dict[int, tuple[Any, Any]] = {}  # of objects of the test's, by id; with themselves
         self._ways: frozenset[str] = frozenset()  # of what is asked for
@@ -166,7 +170,7 @@ class Session(Line):
         if module == "__main__":
             above = [base for base in map(self.resolve, bases) if isinstance(base, type)]
             above = [base for base in above if issubclass(base, BaseException)] or [Exception]
-            return type(name, tuple(above), {"remote": handle})
+            return type(name, tuple(above), {"remote": handle, "__str__": _said})
         kinds = (getattr(builtins, str(error), None) for error in errors)
         return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
 
@@ -241,7 +245,8 @@ class Session(Line):
         place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
-        changes = call or what == "set" or "__setitem__" in rest[:1] or ("__next__" in rest[:1] and place >= 0)
+        step = "__next__" in rest[:1] and id(target) not in self._fresh
+        changes = call or what == "set" or "__setitem__" in rest[:1] or step
         # Who changes what lies inside an object may do it by way of the object, and the other way round.
         others = [-1] if place >= 0 else range(len(self._arguments))
         as_reference = self._meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
@@ -252,7 +257,10 @@ class Session(Line):
         if what == "call" and callable(target) and not isinstance(target, type):
             return target(*rest[0], **rest[1])
         if what == "special" and rest[0] in _ALLOWED and not isinstance(target, (type, types.ModuleType)):
-            return getattr(type(target), rest[0])(target, *rest[1])
+            made = getattr(type(target), rest[0])(target, *rest[1])
+            if rest[0] == "__iter__" and made is not target:
+                self._fresh[id(made)] = made
+            return made
         if what == "get" and _open(target, rest[0]):
             return getattr(target, rest[0])
         if what == "set" and _open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
@@ -300,6 +308,8 @@ class Session(Line):
                 "there is an object of your own where a plain value is needed: "
                 "a number, a text, a list, an array, a table"
             )
+        if other := [self.instead[way] for way in known(target).ways if way in self.instead]:
+            return other[0](*given, **named)
         return self.ask("call", target, given, named)
 
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
@@ -307,7 +317,8 @@ class Session(Line):
         kind = "object" if any(map(is_remote, operands)) else "data"
         attributes = {way.rpartition(".")[2] for way in known(target).ways if "." in way}
         exactly = use == "call" and bool(attributes & methods_of_data())
-        return self._may((f"{way} {use} {kind}" for way in known(target).ways), exactly=exactly)
+        # By each of the ways: an attribute that gives the object itself is another way to it.
+        return all([self._may((f"{way} {use} {kind}",), exactly=exactly) for way in sorted(known(target).ways)])
 
     def _may(self, uses: Any, *, note: bool = True, exactly: bool = False) -> bool:
         """Whether the test does one of ``uses`` with the reference as well, by this way or, else, one much like it."""
@@ -363,6 +374,12 @@ class Session(Line):
                 arguments, kind = [f"{kind.__name__}: {text}"], LearnersError
             error: Any = kind.__new__(kind, *arguments)
             error.args = tuple(arguments)
+            if "remote" in vars(kind):  # a class of the learner's own, which may say anything in any way
+                error.moi_text = text
+                for name, value in dict(form[5]).items():
+                    if str(name).isidentifier() and not str(name).startswith("_") and str(name) not in _RESERVED:
+                        with contextlib.suppress(Exception):
+                            vars(error)[str(name)] = self.codec.decode(value)
             str(error)
         except Exception:
             error, line, trace = LearnersError("an error that cannot be told"), None, ""
@@ -393,6 +410,12 @@ class Session(Line):
                     result[name] = found[name][0]
             if self.end is None:
                 break
+        changing = [name for name in result if can_change(result[name])]
+        if len(changing) > 1:  # what is one object over there is one here
+            with contextlib.suppress(Exception):
+                for name, first in zip(changing, self.ask("same", changing), strict=True):
+                    if first in changing and type(result[name]) is type(result[first]):
+                        result[name] = result[first]
         return result
 
     def code_of(self, function: Any) -> CodeType:
@@ -412,6 +435,12 @@ class Session(Line):
     @functools.cached_property
     def _sources(self) -> Sources:
         return Sources(self.cells)
+
+
+def _said(error: Any) -> str:
+    """What an error of a learner's class says: what it has said over there, or where it is raised here, as of old."""
+    python: Any = next(kind for kind in type(error).__mro__ if "remote" not in vars(kind))
+    return str(vars(error).get("moi_text", python.__str__(error)))
 
 
 def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
@@ -439,7 +468,7 @@ def _ways(what: str, given: Any) -> frozenset[str]:
 
 
 def _without_attributes(use: str) -> str:
-    return re.sub(r"\.\w+", "", use)
+    return re.sub(r"\.\w+", ".", use)
 
 
 @functools.cache

@@ -79,12 +79,18 @@ def _is_stated(words: str, step: dict[str, Any], line: int | None) -> bool:
     return False
 
 
-def sentences(source: str, learners: Collection[str]) -> list[str]:
+def sentences(source: str, learners: Collection[str], hidden: Sequence[Sequence[int]]) -> list[str]:
     """What a test's source has to say. Other texts in it may be cases, which a learner's code could give back.
 
-    ``learners`` are the names that learners bind.
+    ``learners`` are the names that learners bind; ``hidden`` are the first and last lines of what they do not see.
     """
     found: set[str] = set()
+    cases: set[str] = set()
+
+    def is_case(target: ast.expr, node: ast.stmt) -> bool:
+        """Whether a hidden line binds here what a learner's function is then given."""
+        names = {name.id for name in ast.walk(target) if isinstance(name, ast.Name)}
+        return not cases.isdisjoint(names) and any(first <= node.lineno <= last for first, last in hidden)
 
     def look(node: ast.AST, shortest: int = 3) -> None:
         match node:
@@ -105,13 +111,41 @@ def sentences(source: str, learners: Collection[str]) -> list[str]:
                     look(each, shortest)
             case ast.Compare() | ast.Call() | ast.JoinedStr():
                 pass
+            case ast.Assign([target], _) if is_case(target, node):
+                pass
+            case ast.For(ast.Tuple(targets), ast.List(rows) | ast.Tuple(rows), body, _) if is_case(node.target, node):
+                for row in rows:
+                    parts = row.elts if isinstance(row, ast.Tuple) else []
+                    for target, part in zip(targets, parts, strict=False):
+                        if not is_case(target, node):
+                            look(part, shortest)
+                for statement in body:
+                    look(statement, shortest)
+            case ast.For(target, _, body, _) if is_case(target, node):
+                for statement in body:
+                    look(statement, shortest)
             case _:
                 for child in ast.iter_child_nodes(node):
                     look(child, shortest)
 
     with contextlib.suppress(SyntaxError):
-        look(ast.parse(source))
+        tree = ast.parse(source)
+        cases |= _given(tree, learners)
+        look(tree)
     return sorted(map(_in_a_line, found))
+
+
+def _given(tree: ast.AST, learners: Collection[str]) -> set[str]:
+    """The names in what a test gives to the learner's functions, and of lists of such things that it goes through."""
+    nodes = list(ast.walk(tree))
+    calls = [n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in learners]
+    parts = [part for call in calls for part in (*call.args, *(option.value for option in call.keywords))]
+    names = {name.id for part in parts for name in ast.walk(part) if isinstance(name, ast.Name)}
+    for loop in nodes:
+        if isinstance(loop, ast.For | ast.comprehension) and isinstance(loop.iter, ast.Name):
+            if any(isinstance(name, ast.Name) and name.id in names for name in ast.walk(loop.target)):
+                names.add(loop.iter.id)
+    return names
 
 
 def _in_a_line(text: str) -> str:
