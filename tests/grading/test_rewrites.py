@@ -10,12 +10,38 @@ from classroom import course
 from moi.grading.gate import findings
 from moi.grading.rewrites import REWRITES, Rewrite
 
-GIVEN = "import pickle\nimport matplotlib.pyplot as plt\nfrom unittest.mock import patch"
+GIVEN = """
+import pickle, warnings
+from unittest.mock import patch
+import matplotlib.pyplot as plt
+
+class Place:
+    kind = 'a place'
+"""
 ANSWER = """
 ### BEGIN SOLUTION
 class Stop:
     def __init__(self, place):
         self.place = place
+        self.lines = []
+
+    def serve(self, line):
+        self.lines.append(line)
+
+class Pier(Place):
+    pass
+
+def halve(x):
+    warnings.warn('it may not be whole')
+    return x / 2
+
+visited = []
+
+def visit(place):
+    visited.append(place)
+
+def visits():
+    return list(visited)
 
 def route():
     return [Stop('pier')]

@@ -42,7 +42,8 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "not begun": ("def double(x):\n    raise NotImplementedError", "assert double(3) == 6", "", "not done yet"),
     "error": ("def double(x):\n    return 3 / 0", "assert double(3) == 6", "", "division by zero, at 'return 3 / 0'"),
     "error with a hidden case": (
-        "def double(x):\n    raise ValueError(x)", "", "assert double(30) == 60", "your code stopped with this error",
+        "def double(x):\n    raise ValueError(x)", "", "assert double(30) == 60",
+        "your code stopped with an error that is not shown, as it could give a hidden case away",
     ),
     "idea in a sentence": (
         WRONG, IDEA.format("equal(double(3), 6, 'one more')"), "", "✗ doubles (1): one more",

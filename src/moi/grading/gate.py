@@ -86,6 +86,7 @@ def scores(
 def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
     for note in run.notes:
         yield Finding(notebook.name, "the reference solution", note)
+    answers = "\n".join(cell.source for cell in notebook.cells if cell.role == "answer")
     for cell, score, outputs in scores(notebook, as_written(notebook), run):
         if score == cell.points:
             continue
@@ -99,7 +100,7 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
             elif output["output_type"] == "stream":
                 words += "".join(f".\n    {line}" for line in output["text"].splitlines() if line.startswith("✗"))
         for known in REWRITES:
-            if re.search(known.pattern, cell.source):
+            if re.search(known.pattern, cell.source) and re.search(known.answers, answers):
                 words += f".\n    Perhaps: {known.reason}; {known.rewrite}"
                 break
         yield Finding(notebook.name, cell.name, words)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rewrite:
-    """``pattern`` finds it in a test; ``asks`` one that cannot be judged, ``instead`` one that can."""
+    """``pattern`` finds it in a test; ``asks`` one that cannot be judged, ``instead`` one that can.
+
+    ``answers`` has to be found in an answer of the reference as well.
+    """
 
     pattern: str
     what: str
@@ -15,6 +18,7 @@ class Rewrite:
     rewrite: str
     asks: str
     instead: str
+    answers: str = ""
 
 
 REWRITES = (
@@ -75,11 +79,52 @@ REWRITES = (
         "assert Stop('pier').place == 'pier'",
     ),
     Rewrite(
+        r"catch_warnings|pytest\.warns|assertWarns",
+        "waits for a warning",
+        "a warning stays in the learner's process",
+        "test what the function returns",
+        "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n    halve(3)\nassert seen",
+        "assert halve(3) == 1.5",
+    ),
+    Rewrite(
+        r"\b(isinstance|issubclass)\(",
+        "asks whether a learner's class derives from a given one",
+        "a learner's class is known here by what it does",
+        "test what it inherits",
+        "assert issubclass(Pier, Place)",
+        "assert Pier().kind == 'a place'",
+    ),
+    Rewrite(
+        r"\bclass \w+\(\w+\):",
+        "derives a class from the learner's",
+        "the learner's class is in the other process",
+        "test the class itself",
+        "class Jetty(Stop):\n    pass\nassert Jetty('pier').place == 'pier'",
+        "assert Stop('pier').place == 'pier'",
+    ),
+    Rewrite(
+        r"\.\w+\.(append|add|extend|insert|remove|pop|clear|update)\(|\.\w+\[[^]]*\]\s*=[^=]",
+        "changes a list or dictionary inside a learner's object",
+        "what a test gets of an object is a copy",
+        "have a method of the object change it",
+        "stop = Stop('pier')\nstop.lines.append(4)\nassert stop.lines == [4]",
+        "stop = Stop('pier')\nstop.serve(4)\nassert stop.lines == [4]",
+    ),
+    Rewrite(
+        r"(?m)^\s*\w+\([^=\n]*\)\s*$",
+        "reads a name of the answer's that a function has changed meanwhile",
+        "the answer's names are read when the test begins",
+        "have a function return it",
+        "visit('pier')\nassert visited == ['pier']",
+        "visit('pier')\nassert visits() == ['pier']",
+    ),
+    Rewrite(
         r"==",
         "compares objects of a class for which the answer defines no `==`",
         "objects that are no data are equal here only if they are the same",
         "compare attributes, or `str(x)` where the answer defines it",
         "assert route() == [Stop('pier')]",
         "assert [stop.place for stop in route()] == ['pier']",
+        answers=r"(?m)^class ",
     ),
 )

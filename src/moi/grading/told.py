@@ -46,7 +46,7 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
     if hasattr(failure, "learners_trace"):
         settled = False
         if hidden or revealed:
-            told = "your code stopped with this error"
+            told = "your code stopped with an error that is not shown, as it could give a hidden case away"
         else:
             told = ", ".join(filter(None, (words, theirs and f"at {theirs!r}")))
         if isinstance(failure, NotImplementedError) and not words:
@@ -141,10 +141,11 @@ def _given(tree: ast.AST, learners: Collection[str]) -> set[str]:
     calls = [n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in learners]
     parts = [part for call in calls for part in (*call.args, *(option.value for option in call.keywords))]
     names = {name.id for part in parts for name in ast.walk(part) if isinstance(name, ast.Name)}
-    for loop in nodes:
-        if isinstance(loop, ast.For | ast.comprehension) and isinstance(loop.iter, ast.Name):
-            if any(isinstance(name, ast.Name) and name.id in names for name in ast.walk(loop.target)):
-                names.add(loop.iter.id)
+    loops = [node for node in nodes if isinstance(node, ast.For | ast.comprehension)]
+    for loop in loops:
+        gone_through = {name.id for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
+        if isinstance(loop.iter, ast.Name) and not names.isdisjoint(gone_through):
+            names.add(loop.iter.id)
     return names
 
 
