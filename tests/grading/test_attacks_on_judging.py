@@ -296,6 +296,21 @@ def test_a_bomb_cannot_cross(form: Any) -> None:
         line.codec.decode(form, Crossing())
 
 
+@pytest.mark.parametrize("kept", [{}, {"data/kept.csv": b"1"}])
+def test_a_folder_that_is_cleared_is_still_there(
+    kept: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Folder(kept, keep=True)
+    folder.apply({"theirs.csv": b"2"})
+    Path("a/folder").mkdir(parents=True)
+    Path("a/folder/file").touch()
+    folder.clear()
+    assert tmp_path.is_dir()
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == list(kept)
+    assert not Path("a").exists()
+
+
 MONEY = """
 class Money:
     def __init__(self, amount):

@@ -47,8 +47,9 @@ class Folder:
                 path = Path(folder, name)
                 if str(path.relative_to(self.root)) not in self.kept:
                     path.unlink()
-            with contextlib.suppress(OSError):  # there is still something in it
-                os.rmdir(folder)
+            if Path(folder) != self.root:
+                with contextlib.suppress(OSError):  # there is still something in it
+                    os.rmdir(folder)
         self.seen = {name: stamp for name, stamp in self.seen.items() if name in self.kept}
         self.theirs.clear()
 
