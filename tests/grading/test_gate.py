@@ -36,7 +36,7 @@ total = 3
         ("chart()\nassert len(plt.gca().lines) == 1", "have the answer return its Axes"),
         ("with patch('__main__.price', lambda: 5):\n    assert bill(2) == 10", "replaced as an argument"),
         ("price = lambda: 5\nassert bill(2) == 10", "earns 0 of 2 points"),
-        ("import copy\nassert copy.deepcopy(Stop('pier')).place == 'pier'", "compare its attributes"),
+        ("import pickle\nassert pickle.dumps(Stop('pier'))", "compare its attributes"),
         ("assert Stop('pier') == Stop('pier')", "compare attributes"),
         ("assert total == 4, 'three and one'", "AssertionError: three and one (line 1 of the cell)"),
         ("assert missing == 4", "NameError: name 'missing' is not defined"),

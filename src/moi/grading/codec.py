@@ -55,8 +55,6 @@ def can_change(value: Any) -> bool:
 class There:
     """Base of what stands for an object of the other side."""
 
-    __slots__ = ()
-
 
 @dataclasses.dataclass
 class Crossing:
@@ -103,6 +101,7 @@ class Codec:
         self.export = export
         self.resolve = resolve
         self.shared: frozenset[str] = frozenset()
+        self.own_tuples = True  # whether named tuples of classes of ``__main__`` cross as data
         self.guards = False  # whether what comes in may be made to deceive
 
     def encode(self, value: Any, crossing: Crossing | None = None, depth: int = 0) -> Any:
@@ -162,7 +161,8 @@ class Codec:
             return ["class", _CLASS_NAMES[value]]
         if form := numpy_form(value, of) or pandas_form(value, of):
             return form
-        if isinstance(value, tuple) and hasattr(kind, "_fields") and kind.__mro__[1] is tuple:
+        ours = self.own_tuples or kind.__module__ != "__main__"
+        if ours and isinstance(value, tuple) and hasattr(kind, "_fields") and kind.__mro__[1] is tuple:
             return ["named", kind.__name__, list(kind._fields), [of(item) for item in value]]
         if self._by_value(kind):
             if isinstance(value, enum.Enum):
@@ -242,6 +242,10 @@ class Codec:
         if kind.startswith("pd."):
             return pandas_value(form, of)
         if kind == "named" and len(form[2]) <= 255:
+            of_given: Any = vars(sys.modules["__main__"]).get(form[1])
+            is_one = isinstance(of_given, type) and issubclass(of_given, tuple)
+            if is_one and vars(of_given).get("_fields") == tuple(form[2]):
+                return of_given(*map(of, form[3]))
             named = collections.namedtuple(str(form[1]), list(form[2]), rename=True)  # type: ignore[misc]
             return named(*map(of, form[3]))
         if kind == "there":

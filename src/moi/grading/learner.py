@@ -20,6 +20,7 @@ from typing import Any
 
 from moi.grading.checks import text_of
 from moi.grading.codec import CannotCross, Crossing, There
+from moi.grading.content import content, fixed_base
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
 from moi.grading.sandbox import patient_fork
@@ -46,9 +47,11 @@ class Agent(Line):
 
     def __init__(self, end: socket.socket) -> None:
         super().__init__(end)
+        self.codec.own_tuples = False
         self.shell = Shell.instance()
         self.objects: list[Any] = []
         self.handles: dict[int, int] = {}
+        self.classes: dict[int, Any] = {}  # their forms, by handle
         self.foreign: dict[int, Any] = {}
         self.folder = Folder()
 
@@ -147,27 +150,39 @@ class Agent(Line):
             self.handles[id(value)] = handle
         if isinstance(value, type):
             return self._class(value, handle)
-        kind = type(value)
-        return ["object", handle, self._class(kind, None), getattr(value, "__name__", "") if callable(value) else ""]
+        at_bottom = None
+        with contextlib.suppress(LookupError, CannotCross):
+            at_bottom = self.codec.encode(content(value), Crossing())
+        called = getattr(value, "__name__", "") if callable(value) else ""
+        return ["object", handle, self._class(type(value), None), called, at_bottom]
 
     def _class(self, kind: type, handle: int | None) -> Any:
         if handle is None:
             return self.export(kind)
+        if handle not in self.classes:  # as it is when the judge sees it first
+            self.classes[handle] = self._class_form(kind, handle)
+        return self.classes[handle]
+
+    def _class_form(self, kind: type, handle: int) -> Any:
         own = kind.__module__ == "__main__"
-        special = sorted(name for name in SPECIAL if getattr(kind, name, None) is not None)
-        if kind.__eq__ is object.__eq__ and "__eq__" in special:
-            special.remove("__eq__")
-        bases = [self.export(base) for base in kind.__bases__ if base is not object] if own else []
-        errors = [base.__name__ for base in kind.__mro__ if issubclass(base, BaseException)]
+        base = fixed_base(kind) if own else None
+        special = []
+        for name in SPECIAL:
+            method = _method(kind, name)
+            as_base = (base or name == "__eq__") and method is _method(base or object, name)
+            if method is not None and not as_base:
+                special.append(name)
         return [
             "class",
             handle,
             kind.__module__,
             kind.__qualname__,
             kind.__doc__ if own else None,
-            bases,
-            special,
-            errors,
+            [self.export(base) for base in kind.__bases__ if base is not object] if own else [],
+            sorted(special),
+            [base.__name__ for base in kind.__mro__ if issubclass(base, BaseException)],
+            base.__name__ if base else None,
+            sorted(getattr(kind, "__abstractmethods__", ())) if own else [],
         ]
 
     def resolve(self, form: Any) -> Any:
@@ -279,6 +294,11 @@ class _Typed(io.TextIOBase):
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
         return str(_asked(self._agent, "line"))
+
+
+def _method(kind: type, name: str) -> Any:
+    """A special method as Python finds it, which is not that of the class's own class."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
 
 
 def _asked(agent: Agent, what: str, *given: Any) -> Any:

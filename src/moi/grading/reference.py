@@ -10,6 +10,7 @@ import enum
 import importlib.machinery
 import importlib.util
 import keyword
+import re
 import shlex
 import symtable
 import warnings
@@ -70,22 +71,39 @@ class Code:
 
     def bound(self) -> Iterator[str]:
         """The names that running the cell binds at module level, also from inside functions."""
-        top = symtable.symtable(self.text, "the cell", "exec")
-        for symbol in top.get_symbols():
-            if symbol.is_assigned() or symbol.is_imported():
+        for symbol, of_module in self._symbols():
+            if (of_module or symbol.is_declared_global()) and (symbol.is_assigned() or symbol.is_imported()):
                 yield symbol.get_name()
-        tables = list(top.get_children())
-        while tables:
-            table = tables.pop(0)
-            tables += table.get_children()
-            for symbol in table.get_symbols():
-                if symbol.is_declared_global() and (symbol.is_assigned() or symbol.is_imported()):
-                    yield symbol.get_name()
         for magic, line in self._magic_lines():
             if magic == "capture":
                 yield from (word for word in shlex.split(line) if word.isidentifier() and not keyword.iskeyword(word))
         for code in self.inner:
             yield from code.bound()
+
+    def mentioned(self) -> set[str]:
+        """The names of the module's that the cell may use: also the words of texts, as some are evaluated."""
+        found = {s.get_name() for s, of_module in self._symbols() if (of_module or s.is_global()) and s.is_referenced()}
+        for tree in self.trees():
+            nodes = list(ast.walk(tree))
+            said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings, and other idle texts
+            for node in nodes:
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+                    found.update(re.findall(r"\w+", node.value))
+        return found
+
+    def called(self) -> set[str]:
+        """The names that the cell calls."""
+        nodes = [node for tree in self.trees() for node in ast.walk(tree)]
+        return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+    def _symbols(self) -> Iterator[tuple[symtable.Symbol, bool]]:
+        """All symbols of all scopes, and whether they are those of the module."""
+        tables = [symtable.symtable(self.text, "the cell", "exec")]
+        while tables:
+            table = tables.pop(0)
+            tables += table.get_children()
+            for symbol in table.get_symbols():
+                yield symbol, table.get_type() == "module"
 
     def _magic_lines(self) -> Iterator[tuple[str, str]]:
         for node in ast.walk(self.tree):
@@ -142,6 +160,7 @@ class Analysis:
             if role == "answer":
                 names |= dict.fromkeys(code.bound())
                 names |= dict.fromkeys(name for name in code.changed() if name in given)
+            if role in ("given", "free", "answer"):  # a class of a given cell may be derived from
                 special |= {name for tree in code.trees() for name in _special_methods(tree)}
         imports = {module for _, code in codes for tree in code.trees() for module in _imports(tree)}
         return cls(tuple(sorted(imports)), tuple(names), tuple(sorted(special)))

@@ -8,6 +8,7 @@ itself defines it: then it is what the learner was asked to write.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import operator
 from collections.abc import Callable
@@ -25,6 +26,7 @@ _CONVERTED: dict[type, Callable[[Any], Any]] = {bool: bool, int: operator.index,
 _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r", "i")} | {
     name: name if name in ("__bool__", "__hash__") else name.strip("_").replace("g", "l") for name in _TRUTH
 }
+_LOOKED_AT = ("__init__", "__annotations__")
 # By these a library asks an object to take its part in a comparison, or where in memory it lies.
 _PROTOCOLS = ("__array_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
 
@@ -62,6 +64,12 @@ def is_remote(value: Any) -> bool:
 class RemoteClass(type):
     """The class of the learner's own classes: to call one makes an object over there."""
 
+    def mro(cls) -> list[type]:
+        """With the classes after it that both sides have and from which it derives over there."""
+        usual = list(super().mro())
+        derives = [base for each in vars(cls).get("_moi_derives", ()) for base in each.__mro__]
+        return usual[:-1] + [base for base in dict.fromkeys(derives) if base not in usual] + [object]
+
     def __call__(cls, *given: Any, **named: Any) -> Any:
         if "_moi_class" not in vars(cls):
             return super().__call__(*given, **named)
@@ -70,16 +78,50 @@ class RemoteClass(type):
     def __getattr__(cls, name: str) -> Any:
         if name.startswith(_PROTOCOLS) or not any("_moi_class" in vars(base) for base in cls.__mro__):
             raise AttributeError(name)
+        if name == "__dataclass_fields__":
+            fields = known(cls).session.ask("get", cls, name)
+            made = dataclasses.make_dataclass("Fields", [(str(field), there.type) for field, there in fields.items()])
+            return {field.name: field for field in dataclasses.fields(made)}
+        if name == "__signature__":
+            return known(cls).session.ask("apply", "inspect", "signature", (cls,))
         return known(cls).session.ask("get", cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         known(cls).session.ask("set", cls, name, value)
 
+    def __dir__(cls) -> list[str]:
+        return _names_in(cls)
+
+    # What a class can do that has a class of its own, such as an enumeration.
+
+    def _special(cls, name: str, *given: Any) -> Any:
+        try:
+            return known(cls).session.ask("special", cls, name, given)
+        except AttributeError:
+            raise TypeError(f"the class {cls.__name__} has no {name}") from None
+
+    def __iter__(cls) -> Any:
+        return cls._special("__iter__")
+
+    def __reversed__(cls) -> Any:
+        return cls._special("__reversed__")
+
+    def __len__(cls) -> Any:
+        return cls._special("__len__")
+
+    def __getitem__(cls, key: Any) -> Any:
+        return cls._special("__getitem__", key)
+
+    def __contains__(cls, item: Any) -> bool:
+        return _contains(cls, item)
+
+    def __bool__(cls) -> bool:
+        return True
+
 
 class Remote(There, metaclass=RemoteClass):
     """An object of the learner's process."""
 
-    __slots__ = ("__weakref__", "_moi")
     _moi_looks: type | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -87,6 +129,8 @@ class Remote(There, metaclass=RemoteClass):
             return known(self).session.code_of(self)
         if name.startswith(_PROTOCOLS):
             raise AttributeError(name)
+        if name == "__dataclass_fields__":
+            return type(self).__dataclass_fields__
         return known(self).session.ask("get", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -98,6 +142,10 @@ class Remote(There, metaclass=RemoteClass):
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return type(self)._moi_looks or type(self)
+
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        return known(self).session.ask("get", self, "__dict__")
 
     @property
     def __doc__(self) -> Any:  # type: ignore[override]
@@ -125,10 +173,48 @@ class Remote(There, metaclass=RemoteClass):
         return True
 
     def __dir__(self) -> list[str]:
-        return []
+        return _names_in(self)
+
+    def __copy__(self) -> Any:
+        return self._moi_home(copy.copy)
+
+    def __deepcopy__(self, _: Any) -> Any:
+        return self._moi_home(copy.deepcopy)
 
     def __reduce__(self) -> Any:
-        raise CannotJudge("an object of the learner cannot be copied or pickled here")
+        raise CannotJudge("an object of the learner cannot be pickled here")
+
+
+class _There:
+    """An attribute that Python's own classes have as well, as it is over there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, remote: Any, cls: Any) -> Any:
+        asked = cls if remote is None else remote
+        return known(asked).session.ask("get", asked, self.name)
+
+
+class DerivingClass(RemoteClass):
+    """A learner's class that derives from classes which both sides have; their attributes may be overridden there."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        ours = name.startswith("_moi") or hasattr(Remote, name)
+        return super().__getattribute__(name) if ours else RemoteClass.__getattr__(cls, name)
+
+    @classmethod
+    def body(cls, derives: tuple[type, ...]) -> dict[str, Any]:
+        """What the body of a class has beside if it derives from ``derives``."""
+
+        def attribute(self: Any, name: str) -> Any:
+            return object.__getattribute__(self, name) if hasattr(Remote, name) else Remote.__getattr__(self, name)
+
+        return {"_moi_derives": derives, "__getattribute__": attribute}
+
+
+def _names_in(remote: Any) -> list[str]:
+    return [str(name) for name in known(remote).session.ask("apply", "builtins", "dir", (remote,))]
 
 
 def body_of_class(special: list[str], defined: frozenset[str], words: str | None) -> dict[str, Any]:
@@ -137,7 +223,8 @@ def body_of_class(special: list[str], defined: frozenset[str], words: str | None
     ``words`` are the class's own docstring.
     """
     able = SPECIAL.intersection(special)
-    body: dict[str, Any] = {"__slots__": (), "__doc__": vars(Remote)["__doc__"] if words is None else words}
+    body: dict[str, Any] = {"__doc__": vars(Remote)["__doc__"] if words is None else words}
+    body |= {name: _There(name) for name in _LOOKED_AT}
     for name in able:
         if name in _TRUTH:
             alike = name in _ORDER and not _ORDER.isdisjoint(defined)  # Python asks one for the other
@@ -158,6 +245,31 @@ def body_of_class(special: list[str], defined: frozenset[str], words: str | None
     if "__lt__" not in body:
         body |= dict.fromkeys(("__lt__", "__le__", "__gt__", "__ge__"), _not_implemented)
     return body
+
+
+def body_of_data(base: type, special: list[str], defined: frozenset[str], words: str | None) -> dict[str, Any]:
+    """Such a body where the objects are data of the class ``base`` beside: they do what these do, and it is done here.
+
+    ``special`` are the methods that are the class's own.
+    """
+    body = {name: getattr(base, name) for name in ("__str__", "__format__")}
+    body |= {name: _noted(name, getattr(base, name)) for name in _TRUTH if hasattr(base, name)}
+    body |= {
+        name: made
+        for name, made in body_of_class(special, defined, words).items()
+        if name in (*special, *_LOOKED_AT, "__doc__")
+    }
+    return body
+
+
+def _noted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of data, where it is noted that the test makes this use of the reference."""
+
+    def noted(self: Any, *given: Any) -> Any:
+        known(self).session.may_ask(self, _DECIDES[name], *given)
+        return method(self, *given)
+
+    return noted
 
 
 def _method(name: str) -> Callable[..., Any]:

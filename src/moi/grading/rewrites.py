@@ -71,11 +71,11 @@ REWRITES = (
         "keep('stops.txt')\nassert open('stops.txt').read() == '0 1 2'",
     ),
     Rewrite(
-        r"\bpickle\b|\bcopy\.(deep)?copy\(",
-        "copies or pickles an object of the learner's class",
+        r"\bpickle\b",
+        "pickles an object of the learner's class",
         "an object of the learner stays where it is",
         "compare its attributes",
-        "import copy\nassert copy.deepcopy(Stop('pier')).place == 'pier'",
+        "import pickle\nassert pickle.dumps(Stop('pier'))",
         "assert Stop('pier').place == 'pier'",
     ),
     Rewrite(
@@ -85,14 +85,6 @@ REWRITES = (
         "test what the function returns",
         "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n    halve(3)\nassert seen",
         "assert halve(3) == 1.5",
-    ),
-    Rewrite(
-        r"\b(isinstance|issubclass)\(",
-        "asks whether a learner's class derives from a given one",
-        "a learner's class is known here by what it does",
-        "test what it inherits",
-        "assert issubclass(Pier, Place)",
-        "assert Pier().kind == 'a place'",
     ),
     Rewrite(
         r"\bclass \w+\(\w+\):",

@@ -280,11 +280,12 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 learners |= {name for name in notebook.learner_names if name in bound or name in _changed(code)}
                 step["imports"] = [list(each) for each in code.imports()] if code else []
             elif cell.role == "test":
-                step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & _called(code)),
+                calls = code.called() if code else set()
+                step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),
                          "release": cell.release, "public": _public(cell.release, learners),
                          "sentences": told.sentences(step["text"], learners, step["hidden"])}  # fmt: skip
                 learners -= bound
-            elif learners.isdisjoint(_mentioned(code, cell.source)):
+            elif learners.isdisjoint(code.mentioned() if code else re.findall(r"\w+", cell.source)):
                 step["trusted"] = True
                 learners -= bound
             else:
@@ -301,27 +302,6 @@ def _code(source: str) -> Code | None:
 
 def _changed(code: Code | None) -> set[str]:
     return set(code.changed()) if code else set()
-
-
-def _mentioned(code: Code | None, source: str) -> set[str]:
-    """The words in a cell that may be names, those in texts too; of one that cannot be read, all words."""
-    if code is None:
-        return set(re.findall(r"\w+", source))
-    found: set[str] = set()
-    for tree in code.trees():
-        nodes = list(ast.walk(tree))
-        said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings, and other idle texts
-        for node in nodes:
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
-                found.update(re.findall(r"\w+", node.value))
-            found.update(word for word in vars(node).values() if isinstance(word, str))
-    return found
-
-
-def _called(code: Code | None) -> set[str]:
-    """The names that a cell calls."""
-    nodes = [node for tree in (code.trees() if code else ()) for node in ast.walk(tree)]
-    return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
 
 
 def _public(release: str, learners: set[str]) -> str:

@@ -22,10 +22,21 @@ from typing import Any
 from unittest import mock
 
 from moi.grading import chance, checks
-from moi.grading.codec import Crossing, can_change, data_classes
+from moi.grading.codec import Crossing, There, can_change, data_classes
+from moi.grading.content import BY_NAME, FIXED, fixed_base
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
-from moi.grading.remote import CannotJudge, Known, Remote, RemoteClass, body_of_class, is_remote, known
+from moi.grading.remote import (
+    CannotJudge,
+    DerivingClass,
+    Known,
+    Remote,
+    RemoteClass,
+    body_of_class,
+    body_of_data,
+    is_remote,
+    known,
+)
 from moi.grading.sources import Sources
 
 # What a learner's function may do with an object that the test has passed to it.
@@ -76,6 +87,7 @@ class Session(Line):
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._kept: dict[int, Any] = {}  # objects to which Python keeps no weak references
         self._classes: dict[int, type] = {}
         self._mine: list[Any] = []
         self._fresh: dict[int, Any] = {}  # iterators that were made for the learner's code alone, by id
@@ -117,13 +129,28 @@ class Session(Line):
             mine = self._mine[form[1]]
             return self._given_back(self._copies.get(id(mine), (mine, mine))[1])
         if form[0] == "class":
-            return self._class(form)
-        _, handle, kind, _ = form
-        found = self._objects.get(handle)
+            found = self._class(form)
+            if "_moi_class" in vars(found):
+                known(found).ways.update(self._ways)
+            return found
+        _, handle, kind, _, at_bottom = form
+        use = {f"{way} is an object" for way in self._ways}
+        as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False)
+        self.asked |= use
+        made = self._class(kind)
+        if "_moi_class" in vars(made) and not known(made).ways:
+            known(made).ways.update(f"type({way})" for way in self._ways)
+        content = None
+        if as_data or issubclass(made, tuple(FIXED)):
+            content = self.codec.decode(at_bottom)
+            if as_data or type(content).__module__ == "__main__":
+                return content
+        found = self._objects.get(handle, self._kept.get(handle))
         if found is None:
-            found = object.__new__(self._class(kind))
+            base: Any = fixed_base(made)
+            found = object.__new__(made) if base is None else base.__new__(made, FIXED[base](content))
             object.__setattr__(found, "_moi", Known(self, handle, set()))
-            self._objects[handle] = found
+            (self._objects if base is None else self._kept)[handle] = found
         known(found).ways.update(self._ways)
         return found
 
@@ -135,24 +162,46 @@ class Session(Line):
         return value
 
     def _class(self, form: Any) -> Any:
-        _, handle, module, name, words, bases, special, errors = form
+        _, handle, module, name, words, bases, special, errors, base, abstract = form
         made = self._classes.get(handle)
         if made is None:
             last = str(name).rpartition(".")[2]
             if errors:
                 made = self._error_class(handle, module, name, bases, errors)
             elif module == "__main__":
-                above = tuple(base for base in map(self.resolve, bases) if isinstance(base, RemoteClass))
-                body = body_of_class(special, self.special, str(words or "") or None)
-                made = RemoteClass(last, above or (Remote,), body)
+                words = str(words or "") or None
+                body = body_of_class(special, self.special, words)
+                above = [own for each in bases if "_moi_class" in vars(own := self._class(each))]
+                data = BY_NAME.get(base)
+                if data is not None:
+                    body = body_of_data(data, special, self.special, words)
+                    above = [own for own in above if issubclass(own, data)] or [data, Remote]
+                derives = self._shared_among(bases, data)
+                with contextlib.suppress(TypeError):  # one with slots
+                    made = (
+                        DerivingClass(last, tuple(above or [Remote]), body | DerivingClass.body(derives))
+                        if derives
+                        else None
+                    )
+                made = made or RemoteClass(last, tuple(above or [Remote]), body)
                 type.__setattr__(made, "_moi_class", Known(self, handle, set()))
+                if abstract:
+                    type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
             else:
                 body = body_of_class(special, frozenset(), None) | {"_moi_looks": self._looks(str(module), str(name))}
                 made = type(last, (Remote,), body)
             self._classes[handle] = made
-        if "_moi_class" in vars(made):
-            known(made).ways.update(self._ways)
         return made
+
+    def _shared_among(self, bases: Sequence[Any], data: type | None) -> tuple[type, ...]:
+        """Those of the ``bases`` of a learner's class that are here too; no data but ``data``, if it is such."""
+        found = [
+            _at(str(base[2]), str(base[3])) for base in bases if base[2] != "__main__" or base[3] in self.codec.shared
+        ]
+        never = There, type, *(kind for kind in data_classes() if kind is not data)
+        return tuple(
+            base for base in found if isinstance(base, type) and base is not data and not issubclass(base, never)
+        )
 
     def _looks(self, module: str, name: str) -> type | None:
         """What an object may pass for in ``isinstance``: never for data, which it would be if it were what it says."""
@@ -318,7 +367,8 @@ class Session(Line):
         attributes = {way.rpartition(".")[2] for way in known(target).ways if "." in way}
         exactly = use == "call" and bool(attributes & methods_of_data())
         # By each of the ways: an attribute that gives the object itself is another way to it.
-        return all([self._may((f"{way} {use} {kind}",), exactly=exactly) for way in sorted(known(target).ways)])
+        asked = [self._may((f"{way} {use} {kind}",), exactly=exactly) for way in sorted(known(target).ways)]
+        return all(asked) and (bool(asked) or self.allowed is None)
 
     def _may(self, uses: Any, *, note: bool = True, exactly: bool = False) -> bool:
         """Whether the test does one of ``uses`` with the reference as well, by this way or, else, one much like it."""
