@@ -241,7 +241,8 @@ class Nothing(Folder):
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary()
 KINDS = """
     int complex bytearray range decimal fraction date timedelta time datetime uuid path list tuple set frozenset dict
-    OrderedDict Counter defaultdict deque slice random StringIO BytesIO class named there enum record object same new
+    OrderedDict Counter defaultdict deque slice random StringIO BytesIO class named there enum record object same heap
+    fields namespace view result alias union abc typing forward sparse.csr_matrix sparse.coo_array sparse.dia_array
     np.scalar np.array np.objects np.dtype np.class np.generator np.random pd.NA pd.Timestamp pd.Period pd.Interval
     pd.range pd.multi pd.index pd.series pd.frame pd.array pd.dtype
     """.split()  # noqa: SIM905
@@ -276,6 +277,9 @@ def test_any_bytes_are_a_form_or_cannot_cross(data: bytes) -> None:
         unpacked(data)
 
 
+ARRAY, FAR = ["np.array"], bytes(4) + b"\0\0\0\1" + bytes(4)
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -287,6 +291,19 @@ def test_any_bytes_are_a_form_or_cannot_cross(data: bytes) -> None:
         ["record", "moi.grading.sandbox", "Limits", []],
         ["there", ["yours", 0]],
         ["class", "ANY"],
+        ["heap", ["same", 0], [[0, ["list", [["same", 1]]]]]],
+        ["heap", ["same", 0], [[0, ["list", []]], [0, ["list", []]]]],
+        ["heap", ["same", 0], [[0, ["tuple", [["same", 0]]]]]],
+        ["typing", "get_type_hints"],
+        ["forward", "print()"],
+        ["of typing", "Optional", [["forward", "print()"]]],
+        ["union", [1, 2]],
+        ["result", "os", "environ", []],
+        ["namespace", [["__class__", 1]]],
+        # of which scipy itself finds nothing wrong, or reads beyond the arrays
+        ["sparse.csr_array", [2, 2], [*ARRAY, "<f8", [0], b""], [*ARRAY, "<i4", [0], b""], [*ARRAY, "<i4", [3], FAR]],
+        ["sparse.coo_array", [2], [*ARRAY, "<f8", [1], bytes(8)], [*ARRAY, "<i4", [1], b"\2\0\0\0"]],
+        ["sparse.lil_array", [2**40, 2], *[[*ARRAY, kind, [0], b""] for kind in ("<f8", "<i4", "<i4")]],
     ],
     ids=lambda form: str(form)[:40],
 )
@@ -294,6 +311,25 @@ def test_a_bomb_cannot_cross(form: Any) -> None:
     line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, Nothing())
     with contextlib.closing(line), pytest.raises(CannotCross):
         line.codec.decode(form, Crossing())
+
+
+def test_texts_in_annotations_are_not_run_where_the_tests_are(tmp_path: Path) -> None:
+    reference = "def double(x: 'int'):\n    return 2 * x"
+    test = """
+import inspect, os, typing
+os.environ['AT_HOME'] = 'int'
+assert 'int' not in map(str, typing.get_type_hints(double).values())
+assert 'int' not in map(str, inspect.get_annotations(double, eval_str=True).values())
+assert 'int' not in str(inspect.signature(double, eval_str=True))
+"""
+    assignment = course(tmp_path, ("answer", f"### BEGIN SOLUTION\n{reference}\n### END SOLUTION"), ("test 1", test))
+    with Bench(assignment.notebooks[0]) as bench:
+        staged = classroom.handed_in(
+            assignment, {0: reference.replace("int", "__import__(`os`).environ[`AT_HOME`]".replace("`", '"'))}
+        )
+        run = bench.run(staged)
+    errors = [output["evalue"] for outputs in run.outputs for output in outputs if output["output_type"] == "error"]
+    assert errors and "AT_HOME" in errors[0]
 
 
 @pytest.mark.parametrize("kept", [{}, {"data/kept.csv": b"1"}])

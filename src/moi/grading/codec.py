@@ -18,18 +18,33 @@ import fractions
 import functools
 import inspect
 import io
+import itertools
 import random
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgpack
 
-from moi.grading.libraries import is_mutable, numpy_form, numpy_value, pandas_form, pandas_value
+from moi.grading.annotations import KINDS as TYPES
+from moi.grading.annotations import TYPE_CLASSES, Of, type_form, type_value
+from moi.grading.libraries import (
+    is_mutable,
+    is_result,
+    is_sparse,
+    numpy_form,
+    numpy_value,
+    pandas_form,
+    pandas_value,
+    result_of,
+    sparse_form,
+    sparse_value,
+)
 from moi.grading.scalars import OF_KIND, SCALARS, CannotCross
 
 DEEPEST = 100
+NESTED = 40  # from this depth on what need not lie in another form does not
 LARGEST = 64 << 20
 # Classes that cross by name; any other class of a learner crosses as a handle.
 CLASSES: dict[str, type] = {
@@ -38,13 +53,21 @@ CLASSES: dict[str, type] = {
         bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset, range, slice, object, type,
         type(None), types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
         types.CoroutineType, datetime.date, datetime.time, datetime.datetime, datetime.timedelta, decimal.Decimal,
-        fractions.Fraction, collections.OrderedDict, collections.Counter, collections.deque, collections.defaultdict,
+        fractions.Fraction, types.SimpleNamespace, collections.OrderedDict, collections.Counter, collections.deque,
+        collections.defaultdict,
     )
 }  # fmt: skip
-_KEYS: type = type({}.keys())
+_VIEWED = ("keys", "values", "items")
+_VIEWS: dict[type, tuple[str, str]] = {
+    type(getattr(kind(), name)()): (kind.__name__, name) for kind in (dict, collections.OrderedDict) for name in _VIEWED
+}
+_CONTAINERS: dict[str, Callable[[], Any]] = {
+    kind.__name__: kind for kind in (list, set, dict, collections.OrderedDict, collections.Counter)
+}
+_EMPTY_FIRST = (*_CONTAINERS, "defaultdict", "deque", "result", "namespace", "fields", "object")
 _CLASS_NAMES: dict[type, str] = {kind: name for name, kind in CLASSES.items()}
 _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDict, collections.Counter,
-            collections.defaultdict, random.Random, io.StringIO, io.BytesIO)  # fmt: skip
+            collections.defaultdict, random.Random, io.StringIO, io.BytesIO, types.SimpleNamespace)  # fmt: skip
 
 
 def can_change(value: Any) -> bool:
@@ -82,13 +105,29 @@ class Crossing:
         try:
             yield
         finally:
-            for number in self.passing:
-                del self.numbers[id(self.things.pop(number))]
+            self.forget(self.passing)
             self.passing = None
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            del self.numbers[id(self.things.pop(number))]
 
     def separate(self) -> None:
         """Put copies in the place of the things, as they are to each other."""
-        self.things = copy.deepcopy(self.things, {id(other): other for other in self.handles})
+        memory: dict[int, Any] = {id(other): other for other in self.handles}
+        memory |= {id(thing): thing for thing in self.things.values() if issubclass(type(thing), There)}
+        others = {n: thing for n, thing in self.things.items() if id(thing) not in memory}
+        # First those that may hold any others: then no copy goes from one to the next, however long a chain.
+        holding = {n: copy.copy(thing) for n, thing in others.items() if _may_hold(thing)}
+        memory |= {id(others[n]): copied for n, copied in holding.items()}
+        try:
+            for n in sorted(others.keys() - holding.keys(), reverse=True):
+                self.things[n] = copy.deepcopy(others[n], memory)
+            for n, copied in holding.items():
+                _assign(copied, copy.deepcopy(copied, memory))
+                self.things[n] = copied
+        except RecursionError:
+            raise CannotCross("it is nested too deeply") from None
 
 
 class Codec:
@@ -104,34 +143,70 @@ class Codec:
         self.own_tuples = True  # whether named tuples of classes of ``__main__`` cross as data
         self.guards = False  # whether what comes in may be made to deceive
 
-    def encode(self, value: Any, crossing: Crossing | None = None, depth: int = 0) -> Any:
+    def encode(self, value: Any, crossing: Crossing | None = None) -> Any:
         """``value`` in the terms of MessagePack: scalars as they are, all else as a list that begins with its kind.
 
         Mutable things in it are numbered in ``crossing``. Raises :class:`CannotCross`.
         """
-        if depth > DEEPEST:
-            raise CannotCross("it is nested too deeply")
-        kind = type(value)
-        if value is None or kind is bool or kind is float or kind is str or kind is bytes:
-            return value
-        if kind is int:
-            return value if -(2**63) <= value < 2**63 else ["int", hex(value)]
-        if issubclass(kind, There) or (issubclass(kind, type) and issubclass(value, There)):
-            if crossing is not None:
-                crossing.handles.append(value)
-            return ["there", self.export(value)]
-        number = None
-        if crossing is not None:
-            if (known := crossing.numbers.get(id(value))) is not None:
-                return ["same", known]
-            if can_change(value) or self._is_mutable_object(kind):
-                number = crossing.add(value)
-        form = self._form(value, lambda part: self.encode(part, crossing, depth + 1))
-        if crossing is not None and form[0] == "there":
-            crossing.handles.append(value)
-        return form if number is None else ["new", number, form]
+        return self._written(lambda of: of(value), crossing or Crossing())
 
-    def _form(self, value: Any, of: Callable[[Any], Any]) -> Any:
+    def _written(self, write: Callable[[Of], Any], crossing: Crossing) -> Any:
+        """The form that ``write`` makes, with the forms of the things in it that have none yet.
+
+        Each thing stands by itself, and others name it by its number: so things may hold each other, and a chain
+        of them may be of any length.
+        """
+        met: list[tuple[Any, list[Any]]] = []  # things, and where their number is to stand
+
+        def of(part: Any, depth: int = 0) -> Any:
+            kind = type(part)
+            if part is None or kind is bool or kind is float or kind is str or kind is bytes:
+                return part
+            if kind is int:
+                return part if -(2**63) <= part < 2**63 else ["int", hex(part)]
+            if depth > DEEPEST:
+                raise CannotCross("it is nested too deeply")
+            if issubclass(kind, There) or (issubclass(kind, type) and issubclass(part, There)):
+                crossing.handles.append(part)
+                return ["there", self.export(part)]
+            known = crossing.numbers.get(id(part))
+            alone = known is not None or can_change(part) or self._is_mutable_object(kind)
+            if alone or (depth > NESTED and (kind is tuple or kind is frozenset or _is_named(kind))):
+                met.append((part, ["same", known]))
+                return met[-1][1]
+            return form_of(part, depth + 1)
+
+        def form_of(part: Any, depth: int) -> Any:
+            form = self._form(part, lambda inner: of(inner, depth))
+            if form[0] == "there":
+                crossing.handles.append(part)
+            return form
+
+        forms: dict[int, Any] = {}
+        parts: dict[int, list[list[Any]]] = {}
+        try:
+            root = write(of)
+            waiting = met[::-1]
+            while waiting:
+                thing, place = waiting.pop()
+                if (number := crossing.numbers.get(id(thing))) is None:
+                    number = crossing.add(thing)
+                    met.clear()
+                    forms[number] = None
+                    forms[number] = form_of(thing, 1)
+                    parts[number] = [where for _, where in met]
+                    waiting += reversed(met)
+                place[1] = number
+        except BaseException:
+            if crossing.passing is None:
+                crossing.forget(forms)  # the other side never hears of them
+            raise
+        if not forms:
+            return root
+        order = _in_order({number: {where[1] for where in parts[number]} for number in forms}, forms)
+        return ["heap", root, [[number, forms[number]] for number in order]]
+
+    def _form(self, value: Any, of: Of) -> Any:
         kind = type(value)
         if scalar := SCALARS.get(kind):
             return [scalar.kind, scalar.form(value)]
@@ -142,8 +217,10 @@ class Codec:
             return ["defaultdict", [[of(key), of(entry)] for key, entry in value.items()], factory]
         if kind in (dict, collections.OrderedDict, collections.Counter):
             return [kind.__name__, [[of(key), of(entry)] for key, entry in value.items()]]
-        if kind is _KEYS:
-            return ["keys", [of(key) for key in value]]
+        if viewed := _VIEWS.get(kind):
+            entries = enumerate(value) if viewed[1] == "values" else value
+            pairs = zip(value, itertools.repeat(None)) if viewed[1] == "keys" else entries
+            return ["view", *viewed, [[of(key), of(entry)] for key, entry in pairs]]
         if kind is collections.deque:
             return ["deque", [of(item) for item in value], value.maxlen]
         if kind is slice:
@@ -159,17 +236,23 @@ class Codec:
             return [kind.__name__, value.getvalue(), value.tell()]
         if isinstance(value, type) and _CLASS_NAMES.get(value):
             return ["class", _CLASS_NAMES[value]]
-        if form := numpy_form(value, of) or pandas_form(value, of):
+        if kind is types.SimpleNamespace:
+            return ["namespace", [[key, of(entry)] for key, entry in vars(value).items()]]
+        if form := numpy_form(value, of) or pandas_form(value, of) or sparse_form(value, of) or type_form(value, of):
             return form
-        ours = self.own_tuples or kind.__module__ != "__main__"
-        if ours and isinstance(value, tuple) and hasattr(kind, "_fields") and kind.__mro__[1] is tuple:
-            return ["named", kind.__name__, list(kind._fields), [of(item) for item in value]]
+        if _is_named(kind) and (self.own_tuples or kind.__module__ != "__main__"):
+            extra = {key: getattr(value, key) for key in getattr(kind, "_extra_fields", ())}
+            fields = [[key, of(entry)] for key, entry in extra.items()]
+            return ["named", kind.__name__, list(kind._fields), [of(item) for item in value], fields]
+        if is_result(kind):
+            return ["result", kind.__module__, kind.__name__, [[of(key), of(entry)] for key, entry in value.items()]]
         if self._by_value(kind):
             if isinstance(value, enum.Enum):
                 return ["enum", kind.__module__, kind.__qualname__, value.name]
             if dataclasses.is_dataclass(value):
-                fields = [f.name for f in dataclasses.fields(value) if f.init]
-                return ["record", kind.__module__, kind.__qualname__, [[f, of(getattr(value, f))] for f in fields]]
+                form = "fields" if _only_fields(kind) else "record"
+                names = [field.name for field in dataclasses.fields(value) if field.init]
+                return [form, kind.__module__, kind.__qualname__, [[name, of(getattr(value, name))] for name in names]]
             return ["object", kind.__qualname__, [[key, of(entry)] for key, entry in vars(value).items()]]
         return ["there", self.export(value)]
 
@@ -184,43 +267,101 @@ class Codec:
     def _is_mutable_object(self, kind: type) -> bool:
         return kind.__module__ == "__main__" and self._by_value(kind) and not issubclass(kind, enum.Enum)
 
-    def decode(self, form: Any, crossing: Crossing | None = None, depth: int = 0) -> Any:
+    def decode(self, form: Any, crossing: Crossing | None = None) -> Any:
         """The value of ``form``. Raises :class:`CannotCross` for what is none."""
+        crossing = crossing or Crossing()
+        with _understood():
+            return self._part(self._opened(form, crossing), crossing, 0)
+
+    def _opened(self, form: Any, crossing: Crossing) -> Any:
+        """``form`` without the things that come with it, which are made."""
+        if isinstance(form, list) and form[:1] == ["heap"]:
+            _, form, entries = form
+            self._read(entries, crossing)
+        return form
+
+    def _read(self, entries: list[Any], crossing: Crossing) -> None:
+        """Make the things that stand by themselves: first all that can be filled later, as others may hold them."""
+        empty: set[int] = set()
+        for number, form in entries:
+            if type(number) is not int or number in crossing.things:
+                raise CannotCross("a number that is taken")
+            if (thing := self._empty(form)) is not None:
+                crossing.add(thing, number)
+                empty.add(number)
+        for number, form in entries:
+            of = functools.partial(self._part, crossing=crossing, depth=1)
+            if number in empty:
+                self._fill(crossing.things[number], form, of)
+            elif number in crossing.things:
+                raise CannotCross("a number that is taken")
+            else:
+                crossing.add(self._value(form, of), number)
+
+    def _part(self, form: Any, crossing: Crossing, depth: int) -> Any:
         if not isinstance(form, list):
             if form is None or type(form) in (bool, int, float, str, bytes):
                 return form
             raise CannotCross("no value")
         if depth > DEEPEST:
             raise CannotCross("it is nested too deeply")
-        try:
-            if form[0] == "same" and crossing is not None:
-                return crossing.things[form[1]]
-            if form[0] == "new":
-                value = self._value(form[2], lambda part: self.decode(part, crossing, depth + 1))
-                if crossing is not None and type(form[1]) is int:
-                    crossing.add(value, form[1])
-                return value
-            return self._value(form, lambda part: self.decode(part, crossing, depth + 1))
-        except CannotCross:
-            raise
-        except Exception as failure:
-            raise CannotCross(f"no value ({type(failure).__name__})") from None
+        if form[0] == "same":
+            return crossing.things[form[1]]
+        return self._value(form, lambda part: self._part(part, crossing, depth + 1))
 
-    def _value(self, form: list[Any], of: Callable[[Any], Any]) -> Any:
+    def _empty(self, form: list[Any]) -> Any:
+        """A thing of the kind of ``form``, to be filled; nothing if it is made of its parts."""
+        kind = form[0]
+        if kind in _CONTAINERS:
+            return _CONTAINERS[kind]()
+        if kind == "defaultdict":
+            return collections.defaultdict(CLASSES.get(form[2]))
+        if kind == "deque":
+            return collections.deque((), form[2])
+        if kind == "result":
+            return result_of(form[1], form[2])
+        if kind == "namespace":
+            return types.SimpleNamespace()
+        if kind == "object":
+            return object.__new__(_checked(self._class("__main__", form[1]), _plain_object))
+        if kind == "fields":
+            # Its constructor does nothing but to set them.
+            return _checked(self._class(*form[1:3]), _only_fields)(**{field: None for field, _ in form[3]})
+        return None
+
+    def _fill(self, thing: Any, form: list[Any], of: Of) -> None:
+        kind = form[0]
+        if kind == "list" or kind == "deque":
+            thing.extend(map(of, form[1]))
+        elif kind == "set":
+            thing.update(map(of, form[1]))
+        elif kind == "fields":
+            for field, entry in form[3]:
+                setattr(thing, field, of(entry))
+        elif kind == "object" or kind == "namespace":
+            fields = vars(thing)
+            for key, entry in form[-1]:
+                own = inspect.getattr_static(type(thing), str(key), None) if self.guards else None
+                if isinstance(own, functools.cached_property):
+                    continue  # it is computed here
+                if callable(own) or hasattr(type(own), "__get__"):
+                    raise CannotCross("a field that takes the place of a method")
+                fields[str(key)] = of(entry)
+        else:
+            for key, entry in form[3 if kind == "result" else 1]:
+                thing[of(key)] = of(entry)
+
+    def _value(self, form: list[Any], of: Of) -> Any:
+        if (thing := self._empty(form)) is not None:
+            self._fill(thing, form, of)
+            return thing
         kind = form[0]
         if kind in OF_KIND:
             return OF_KIND[kind](form[1])
-        if kind in ("list", "tuple", "set", "frozenset"):
-            return {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[kind](map(of, form[1]))
-        if kind in ("dict", "OrderedDict", "Counter", "defaultdict"):
-            entries = {of(key): of(entry) for key, entry in form[1]}
-            if kind == "defaultdict":
-                return collections.defaultdict(CLASSES.get(form[2]), entries)
-            return entries if kind == "dict" else getattr(collections, kind)(entries)
-        if kind == "keys":
-            return dict.fromkeys(map(of, form[1])).keys()
-        if kind == "deque":
-            return collections.deque(map(of, form[1]), form[2])
+        if kind == "tuple" or kind == "frozenset":
+            return (tuple if kind == "tuple" else frozenset)(map(of, form[1]))
+        if kind == "view":
+            return getattr(self._value([form[1], form[3]], of), _checked(form[2], _VIEWED.__contains__))()
         if kind == "slice":
             return slice(*map(of, form[1:4]))
         if kind == "...":
@@ -237,36 +378,27 @@ class Codec:
             return file
         if kind == "class":
             return CLASSES[form[1]]
+        if kind in TYPES:
+            return type_value(form, of)
         if kind.startswith("np."):
             return numpy_value(form, of)
         if kind.startswith("pd."):
             return pandas_value(form, of)
+        if kind.startswith("sparse."):
+            return sparse_value(form, of)
         if kind == "named" and len(form[2]) <= 255:
             of_given: Any = vars(sys.modules["__main__"]).get(form[1])
             is_one = isinstance(of_given, type) and issubclass(of_given, tuple)
             if is_one and vars(of_given).get("_fields") == tuple(form[2]):
                 return of_given(*map(of, form[3]))
-            named = collections.namedtuple(str(form[1]), list(form[2]), rename=True)  # type: ignore[misc]
-            return named(*map(of, form[3]))
+            return _named(str(form[1]), list(form[2]), list(map(of, form[3])), {k: of(each) for k, each in form[4]})
         if kind == "there":
             return self.resolve(form[1])
-        found = self._class(*form[1:3]) if kind != "object" else self._class("__main__", form[1])
         if kind == "enum":
-            return found[form[3]]  # type: ignore[index]
+            return self._class(*form[1:3])[form[3]]  # type: ignore[index]
         if kind == "record":
             # Through its own constructor: what a class does not allow, does not cross either.
-            return found(**{field: of(entry) for field, entry in form[3]})
-        if kind == "object":
-            made: Any = object.__new__(found)
-            fields = {str(key): of(entry) for key, entry in form[2]}
-            for key in list(fields) if self.guards else ():
-                own = inspect.getattr_static(found, key, None)
-                if isinstance(own, functools.cached_property):
-                    del fields[key]  # it is computed here
-                elif callable(own) or hasattr(type(own), "__get__"):
-                    raise CannotCross("a field that takes the place of a method")
-            vars(made).update(fields)
-            return made
+            return self._class(*form[1:3])(**{field: of(entry) for field, entry in form[3]})
         raise CannotCross(f"no kind of value: {str(kind)[:20]!r}")
 
     def _class(self, module: str, name: str) -> type:
@@ -278,13 +410,15 @@ class Codec:
             raise CannotCross(f"{name[:50]!r} is no class that both sides have")
         return found
 
-    def changed(self, crossing: Crossing) -> list[list[Any]]:
-        """The things of ``crossing`` that are no longer as they crossed: their number and their form now."""
-        result = []
-        for number, before in crossing.states.items():
-            if self._noted(crossing, number) != before:
-                result.append([number, self._state(crossing, number)])
-        return result
+    def changed(self, crossing: Crossing) -> Any:
+        """The things of ``crossing`` that are no longer as they crossed, for :meth:`changes`."""
+        numbers = [number for number, before in crossing.states.items() if self._noted(crossing, number) != before]
+        return self._written(lambda of: [[n, self._form(crossing.things[n], of)] for n in numbers], crossing)
+
+    def changes(self, changed: Any, crossing: Crossing) -> Any:
+        """What the other side has :meth:`changed`, for :meth:`bring_back`: of each thing its number and form now."""
+        with _understood():
+            return self._opened(changed, crossing)
 
     def note_states(self, crossing: Crossing) -> None:
         """Remember how the things of ``crossing`` are now."""
@@ -293,19 +427,26 @@ class Codec:
 
     def _noted(self, crossing: Crossing, number: int) -> bytes:
         with crossing.look():
-            return packed(self._state(crossing, number))
-
-    def _state(self, crossing: Crossing, number: int) -> Any:
-        # Parts that crossed too are named by number, so that each thing stands for itself alone.
-        return self._form(crossing.things[number], lambda part: self.encode(part, crossing, 1))
+            # Parts that crossed too are named by number, so that each thing stands for itself alone.
+            return packed(self._written(lambda of: self._form(crossing.things[number], of), crossing))
 
     def bring_back(self, changes: Any, crossing: Crossing) -> None:
         """Make the changes of the other side in the things of ``crossing`` here."""
         for number, form in changes:
-            thing, value = crossing.things[number], self._value(form, lambda part: self.decode(part, crossing, 1))
+            thing, value = crossing.things[number], self.decode(form, crossing)
             if type(value) is not type(thing):
                 raise CannotCross("a change into another kind of value")
             _assign(thing, value)
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    try:
+        yield
+    except CannotCross:
+        raise
+    except Exception as failure:
+        raise CannotCross(f"no value ({type(failure).__name__})") from None
 
 
 def data_classes() -> tuple[type, ...]:
@@ -316,9 +457,11 @@ def data_classes() -> tuple[type, ...]:
     if "numpy" in sys.modules:
         numpy = sys.modules["numpy"]
         found += [numpy.ndarray, numpy.generic]
+    if sparse := sys.modules.get("scipy.sparse"):
+        found += [sparse.sparray, sparse.spmatrix]
     if hasattr(pandas := sys.modules.get("pandas"), "DataFrame"):
         found += [pandas.DataFrame, pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray]  # type: ignore[union-attr]
-    return tuple(found)
+    return (*found, *TYPE_CLASSES)
 
 
 def _plain_object(kind: type) -> bool:
@@ -330,9 +473,103 @@ def _plain_object(kind: type) -> bool:
     )
 
 
+def _only_fields(kind: type) -> bool:
+    """Whether ``kind`` is a dataclass whose constructor sets its fields, and does nothing else."""
+    settings = vars(kind).get("__dataclass_params__")
+    if settings is None or not settings.init or settings.frozen or not _plain_object(kind):
+        return False
+    fields: Any = dataclasses.fields(kind)
+    own = [inspect.getattr_static(kind, field.name, None) for field in fields]
+    return (
+        not hasattr(kind, "__post_init__")
+        and kind.__setattr__ is object.__setattr__
+        and all(field.init for field in fields)
+        and not any(hasattr(type(each), "__set__") for each in own)
+    )
+
+
+def _is_named(kind: type) -> bool:
+    """Whether ``kind`` is made by ``namedtuple``, or as its like."""
+    return issubclass(kind, tuple) and hasattr(kind, "_fields") and kind.__mro__[1] is tuple
+
+
+@functools.lru_cache(1000)
+def _named_class(name: str, fields: tuple[str, ...], extra: tuple[str, ...]) -> Any:
+    made = collections.namedtuple(name, fields, rename=True)  # type: ignore[misc]
+    if not extra:
+        return made
+    if any(not key.isidentifier() or key.startswith("_") or hasattr(made, key) for key in extra):
+        raise CannotCross("a field that takes the place of another")
+    body = {key: value for key, value in vars(made).items() if key not in ("__slots__", "__weakref__", "__dict__")}
+    return type(name, (tuple,), body | {"_extra_fields": extra})
+
+
+def _named(name: str, fields: list[str], values: list[Any], extra: dict[str, Any]) -> Any:
+    made = _named_class(name, tuple(fields), tuple(extra))(*values)
+    if extra:
+        vars(made).update(extra)
+    return made
+
+
+def _checked(value: Any, condition: Callable[[Any], bool]) -> Any:
+    if not condition(value):
+        raise CannotCross("a value of another kind")
+    return value
+
+
+def _in_order(parts: Mapping[int, set[int]], forms: Mapping[int, Any]) -> list[int]:
+    """The order in which things are filled or made: each after its parts, as far as they do not hold each other.
+
+    Of those that do, some can be used while they are empty: best a list or the like, which nobody looks into as long
+    as it is in the making. An object may be asked for its hash.
+    """
+    users: dict[int, list[int]] = {number: [] for number in parts}
+    lacking = {number: 0 for number in parts}
+    for number, inside in parts.items():
+        for part in inside & parts.keys():
+            users[part].append(number)
+            lacking[number] += 1
+    order: list[int] = []
+    usable: set[int] = set()
+    ready = [number for number in parts if not lacking[number]]
+    early: list[int] | None = None
+    while len(order) < len(parts):
+        if ready:
+            order.append(number := ready.pop())
+        else:
+            if early is None:
+                early = [number for number in parts if forms[number][0] in _EMPTY_FIRST]
+                early.sort(key=lambda number: (-_EMPTY_FIRST.index(forms[number][0]), number))
+            if not early:
+                raise CannotCross("it holds itself")
+            number = early.pop()
+        if number not in usable:
+            usable.add(number)
+            for user in users[number]:
+                lacking[user] -= 1
+                if not lacking[user]:
+                    ready.append(user)
+    return order
+
+
+def _has_fields(kind: type) -> bool:
+    return kind is types.SimpleNamespace or kind.__module__ == "__main__" or is_sparse(kind)
+
+
+def _may_hold(thing: Any) -> bool:
+    """Whether a copy of ``thing`` can be filled anew with things of any kind."""
+    kind = type(thing)
+    holds = (list, dict, set, collections.deque)
+    return isinstance(thing, holds) or (_has_fields(kind) and hasattr(thing, "__dict__"))
+
+
 def _assign(thing: Any, value: Any) -> None:
     """Give ``thing`` the content of ``value``, which is of its kind."""
-    if isinstance(thing, (list, bytearray)):
+    if _has_fields(type(thing)):
+        fields: Mapping[str, Any] = vars(value)
+        vars(thing).clear()
+        vars(thing).update(fields)
+    elif isinstance(thing, (list, bytearray)):
         thing[:] = value
     elif isinstance(thing, (dict, set)):
         thing.clear()
@@ -359,9 +596,7 @@ def _assign(thing: Any, value: Any) -> None:
             thing.resize(value.shape, refcheck=False)
         thing[...] = value
     else:
-        fields: Mapping[str, Any] = vars(value)
-        vars(thing).clear()
-        vars(thing).update(fields)
+        raise CannotCross("a change of what does not change")
 
 
 def packed(form: Any) -> bytes:

@@ -1,10 +1,11 @@
-"""Values of numpy and pandas in the terms of MessagePack, and back; where the libraries are imported.
+"""Values of numpy, pandas and scipy in the terms of MessagePack, and back; where the libraries are imported.
 
 A form is a list that begins with its kind; ``of`` makes the form of a part, or the part of a form.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,9 @@ def is_mutable(value: Any) -> bool:
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy is not None and type(value) in (numpy.ndarray, numpy.random.Generator, numpy.random.RandomState):
         return True
-    return pandas is not None and type(value) in (pandas.DataFrame, pandas.Series)
+    if pandas is not None and type(value) in (pandas.DataFrame, pandas.Series):
+        return True
+    return is_sparse(type(value)) or is_result(type(value))
 
 
 def numpy_form(value: Any, of: Of) -> Any:
@@ -181,3 +184,83 @@ def pandas_value(form: list[Any], of: Of) -> Any:
         case ["pd.dtype", name]:
             return pandas.api.types.pandas_dtype(str(name))
     raise CannotCross("no value of pandas")
+
+
+_PACKED = ("csr", "csc", "bsr")
+_SPARSE = frozenset(f"{kind}_{way}" for kind in (*_PACKED, "coo", "lil", "dok", "dia") for way in ("array", "matrix"))
+# Whose dictionaries of results they are.
+_RESULTS = ("scipy.optimize", "scipy.integrate")
+
+
+def is_sparse(kind: type) -> bool:
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and kind.__name__ in _SPARSE and getattr(sparse, kind.__name__, None) is kind
+
+
+def sparse_form(value: Any, of: Of) -> Any:
+    kind = type(value)
+    if not is_sparse(kind):
+        return None
+    name, shape = f"sparse.{kind.__name__}", [int(size) for size in value.shape]
+    if value.format in _PACKED:
+        return [name, shape, *(numpy_form(part, of) for part in (value.data, value.indices, value.indptr))]
+    if value.format == "dia":
+        return [name, shape, numpy_form(value.data, of), numpy_form(value.offsets, of)]
+    places = value.tocoo()
+    return [name, shape, numpy_form(places.data, of), *(numpy_form(place, of) for place in places.coords)]
+
+
+def sparse_value(form: list[Any], of: Of) -> Any:
+    """A matrix of these parts; scipy itself would read beyond its arrays where an index is too large."""
+    import numpy
+    import scipy.sparse
+
+    name, shape, data, *indices = form
+    name, shape = name.removeprefix("sparse."), tuple(shape)
+    data, *indices = map(of, (data, *indices))
+    if name not in _SPARSE or not all(type(size) is int and 0 <= size < 2**48 for size in shape):
+        raise CannotCross("no sparse matrix")
+    if not all(type(each) is numpy.ndarray for each in (data, *indices)) or data.dtype.kind not in "biufc":
+        raise CannotCross("no sparse matrix")
+    if any(each.ndim != 1 or each.dtype.kind != "i" for each in indices):
+        raise CannotCross("no sparse matrix")
+    made, how = getattr(scipy.sparse, name), name[:3]
+
+    def within(places: Any, size: int) -> bool:
+        return not len(places) or bool(places.min() >= 0 and places.max() < size)
+
+    if how in _PACKED:
+        among, starts = indices
+        block = data.shape[1:] if how == "bsr" else (1,) * len(shape)
+        sizes = [size // each for size, each in zip(shape, block, strict=True) if each and size % each == 0]
+        rows, columns = sizes[::-1] if how == "csc" else (1, *sizes)[-2:]
+        whole = starts[0] == 0 and starts[-1] == len(among) == len(data) and len(starts) == rows + 1
+        if len(sizes) == len(shape) and whole and (starts[1:] >= starts[:-1]).all() and within(among, columns):
+            return made((data, among, starts), shape=shape)
+    elif how == "dia":
+        (offsets,) = indices
+        if data.ndim == 2 and len(offsets) == len(data) and within(abs(offsets), 2**30) and data.shape[1] < 2**30:
+            return made((data, offsets), shape=shape)
+    elif data.ndim == 1 and [len(places) for places in indices] == [len(data)] * len(shape):
+        small = how == "coo" or shape[0] <= 2**20  # else there would be a list of each row
+        if small and all(map(within, indices, shape)):
+            return getattr(scipy.sparse, name.replace(how, "coo"))((data, tuple(indices)), shape=shape).asformat(how)
+    raise CannotCross("no sparse matrix")
+
+
+def is_result(kind: type) -> bool:
+    """Whether objects of ``kind`` are dictionaries of scipy's, whose entries are their attributes as well."""
+    return (
+        issubclass(kind, dict) and kind.__module__.startswith(_RESULTS) and kind.__setattr__ is dict.__setitem__  # type: ignore[comparison-overlap]
+    )
+
+
+def result_of(module: str, name: str) -> Any:
+    """An empty one of this class."""
+    for package in _RESULTS:
+        if module == package or module.startswith(f"{package}."):
+            importlib.import_module(package)
+            found = vars(sys.modules[module])[name]
+            if isinstance(found, type) and is_result(found) and found.__module__ == module:
+                return dict.__new__(found)
+    raise CannotCross("no result of scipy")

@@ -79,7 +79,7 @@ class Line:
             _, form, changes, _ = message
             with self._understood():
                 if changes:
-                    self.change(changes, crossing)
+                    self.change(self.codec.changes(changes, crossing), crossing)
                 if message[0] == "answer":
                     return self.codec.decode(form, crossing)
             raise Failed(form)
@@ -97,18 +97,24 @@ class Line:
                 self._serve(message)
 
     def _serve(self, message: list[Any]) -> None:
-        crossing = Crossing()
+        crossing, result, failed = Crossing(), None, None
         try:
             given = self.codec.decode(message[2], crossing)
             self.codec.note_states(crossing)
-            kind, form = "answer", self.codec.encode(self.answer(message[1], given), crossing)
+            result = self.answer(message[1], given)
         except Gone:
             raise
         except BaseException as failure:
-            kind, form = "failed", self.describe(failure)
+            failed = failure
         try:
-            changes = self.codec.changed(crossing)
-            self._send([kind, form, changes, self.attach()])
+            changes = self.codec.changed(crossing)  # before the answer, which may hold what is new in them
+            try:
+                form = self.codec.encode(result, crossing) if failed is None else self.describe(failed)
+            except Gone:
+                raise
+            except BaseException as failure:
+                failed, form = failure, self.describe(failure)
+            self._send(["answer" if failed is None else "failed", form, changes, self.attach()])
         except CannotCross as failure:
             self._send(["failed", self.describe(failure), [], None])
 

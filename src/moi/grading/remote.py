@@ -12,7 +12,7 @@ import copy
 import dataclasses
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from moi.grading.codec import There
 from moi.grading.learner import PAIRS, SPECIAL
@@ -27,8 +27,8 @@ _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r"
     name: name if name in ("__bool__", "__hash__") else name.strip("_").replace("g", "l") for name in _TRUTH
 }
 _LOOKED_AT = ("__init__", "__annotations__")
-# By these a library asks an object to take its part in a comparison, or where in memory it lies.
-_PROTOCOLS = ("__array_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
+# By these a library asks an object to take its part in a comparison or a type, or where in memory it lies.
+_PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
 
 
 class CannotJudge(TypeError):
@@ -122,7 +122,7 @@ class RemoteClass(type):
 class Remote(There, metaclass=RemoteClass):
     """An object of the learner's process."""
 
-    _moi_looks: type | None = None
+    _moi_looks = cast("type | None", None)  # an annotation would pass for one of the learner's
 
     def __getattr__(self, name: str) -> Any:
         if name == "__code__":
