@@ -270,6 +270,33 @@ def test_any_message_is_a_value_or_cannot_cross(form: Any) -> None:
             line.close()
 
 
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(warned=FORMS | st.lists(st.tuples(st.text(max_size=3), FORMS | st.lists(FORMS, min_size=5, max_size=6))))
+def test_whatever_a_message_says_of_warnings_it_has_an_answer_or_ends_the_line(warned: Any) -> None:
+    ours, theirs = socket.socketpair()
+    session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
+    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], []], ""])
+    data = packed(["answer", 5, [], [[], {}, warned]])
+    with theirs, contextlib.closing(session), warnings.catch_warnings(record=True):
+        theirs.send(struct.pack("!I", len(data)) + data)
+        with contextlib.suppress(Gone):
+            assert session.call(target, (), {}) == 5
+
+
+def test_only_so_many_warnings_are_taken() -> None:
+    ours, theirs = socket.socketpair()
+    session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
+    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], []], ""])
+    kind = ["there", ["class", 2, "builtins", "UserWarning", None, [], [], ["UserWarning"]]]
+    form = [kind, ["list", ["mind"]], "mind", None, "", {}]
+    data = packed(["answer", 5, [], [[], {}, [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]]])
+    with theirs, contextlib.closing(session), warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        theirs.sendall(struct.pack("!I", len(data)) + data)
+        assert session.call(target, (), {}) == 5
+    assert len(seen) == 1000
+
+
 @settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_a_form_or_cannot_cross(data: bytes) -> None:

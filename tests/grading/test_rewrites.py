@@ -11,7 +11,7 @@ from moi.grading.gate import findings
 from moi.grading.rewrites import REWRITES, Rewrite
 
 GIVEN = """
-import pickle, warnings
+import pickle
 from unittest.mock import patch
 import matplotlib.pyplot as plt
 
@@ -30,10 +30,6 @@ class Stop:
 
 class Pier(Place):
     pass
-
-def halve(x):
-    warnings.warn('it may not be whole')
-    return x / 2
 
 visited = []
 

@@ -15,6 +15,12 @@ IDEA = "with ideas(points=1) as check:\n    with check.idea(1, 'doubles'):\n    
 WRONG = "def double(x):\n    return x + 1"
 HIDDEN_LINES = "\n        ### BEGIN HIDDEN TESTS\n        {}\n        ### END HIDDEN TESTS"
 HIDDEN_IDEA = IDEA.format("equal(double(-1), -2, 'no')" + HIDDEN_LINES)
+WARNS = "import warnings\ndef double(x):\n    warnings.warn(f'it was {x}')\n    return x"
+HEARS = """
+import warnings
+with warnings.catch_warnings(record=True) as seen:
+    warnings.simplefilter({})
+    assert double(30) == 60{}"""
 SAYS = """
 from moi.grading.checks import Wrong
 class Says:
@@ -43,6 +49,17 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "error": ("def double(x):\n    return 3 / 0", "assert double(3) == 6", "", "division by zero, at 'return 3 / 0'"),
     "error with a hidden case": (
         "def double(x):\n    raise ValueError(x)", "", "assert double(30) == 60",
+        "your code stopped with an error that is not shown, as it could give a hidden case away",
+    ),
+    "warning": (WARNS, "", HEARS.format("'always', OSError", ""), "a hidden test does not hold"),
+    "warning that a test does not wait for": (
+        WARNS, "import pytest", "with pytest.warns(RuntimeWarning):\n    double(30)", "a hidden test does not hold",
+    ),
+    "warning in a message": (
+        WARNS, "", HEARS.format("'always'", ", str(seen[0].message)"), "a hidden test does not hold",
+    ),
+    "warning made an error": (
+        WARNS, "", HEARS.format("'error'", ""),
         "your code stopped with an error that is not shown, as it could give a hidden case away",
     ),
     "idea in a sentence": (
@@ -153,6 +170,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_learner_is_told(case: str, found: dict[str, str]) -> None:
     assert found[case].splitlines()[0] == CASES[case][3]
+    assert "it was 30" not in found[case]
 
 
 def test_folders_that_a_hidden_case_has_made_are_gone_when_the_visible_tests_are_told(tmp_path: Path) -> None:

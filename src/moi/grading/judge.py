@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import typing
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ class Judge:
         sys.addaudithook(self._look_out)
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
+        warnings.showwarning = self._show_warning
         self.until = 10 * self.timeout  # many slow cells are one slow submission
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
         self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
@@ -457,6 +459,22 @@ class Judge:
                 publisher = self.shell.display_pub
                 if "recorder" not in type(publisher).class_trait_names() or "publish" in vars(publisher):
                     publisher.publish(output["data"], {})
+
+    def _show_warning(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: Any = None,
+        line: str | None = None,
+    ) -> None:
+        """Show a warning that no test records. What one of the learner's says could be a hidden case."""
+        shown = warnings.formatwarning(message, category, filename, lineno, line)
+        if hasattr(message, "learners_trace"):
+            self._show([{"output_type": "stream", "name": "stderr", "text": shown}])
+        else:
+            (file or sys.stderr).write(shown)
 
     @contextlib.contextmanager
     def _limited(self) -> Iterator[None]:

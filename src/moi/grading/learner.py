@@ -16,11 +16,14 @@ import resource
 import socket
 import sys
 import traceback
+import warnings
+from pathlib import Path
 from typing import Any
 
 from moi.grading.checks import text_of
-from moi.grading.codec import CannotCross, Crossing, There
+from moi.grading.codec import CannotCross, Crossing, There, packed
 from moi.grading.content import content, fixed_base
+from moi.grading.coroutines import Deferred, run_to_end
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
 from moi.grading.sandbox import patient_fork
@@ -33,8 +36,12 @@ SPECIAL = frozenset(
     __call__ __len__ __getitem__ __setitem__ __delitem__ __iter__ __next__ __reversed__ __contains__ __str__ __repr__
     __format__ __bytes__ __int__ __float__ __complex__ __index__ __bool__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__
     __ge__ __neg__ __pos__ __abs__ __invert__ __round__ __trunc__ __floor__ __ceil__ __enter__ __exit__ __await__
+    __aiter__ __anext__ __aenter__ __aexit__
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
+# How many warnings go along with one message, and how many bytes of one.
+MOST_WARNINGS = 1000
+LARGEST_WARNING = 10_000
 
 
 def serve(end: socket.socket) -> None:
@@ -54,6 +61,7 @@ class Agent(Line):
         self.classes: dict[int, Any] = {}  # their forms, by handle
         self.foreign: dict[int, Any] = {}
         self.folder = Folder()
+        self.warned: list[Any] = []
 
     def _take(self, most: int) -> tuple[bytes, list[int]]:
         assert self.end is not None
@@ -98,6 +106,11 @@ class Agent(Line):
         self.end = socket.socket(fileno=descriptor)
         used = sum(os.times()[:2])
         resource.setrlimit(resource.RLIMIT_CPU, (int(used) + most_seconds, int(used) + most_seconds))
+        # What is done here is done for a test, which may wait for a warning, be it the second of its kind.
+        always = [(each[0] if each[0] == "error" else "always", *each[1:]) for each in warnings.filters]
+        warnings.filters = always
+        warnings.simplefilter("always", append=True)
+        warnings.showwarning = self._warn  # type: ignore[assignment]
         self.serve()
         os._exit(0)
 
@@ -124,8 +137,9 @@ class Agent(Line):
 
     def do_special(self, target: Any, name: str, given: tuple[Any, ...]) -> Any:
         if name == "__await__":
-            return _await(target)
-        if name == "__exit__" and given[0] is not None:  # an error of the test's does not cross, but its kind does
+            return run_to_end(target)
+        if name in ("__exit__", "__aexit__") and given[0] is not None:
+            # An error of the test's does not cross, but its kind does.
             kind: Any = given[0] if isinstance(given[0], type) else Exception
             given = (kind, kind.__new__(kind), None)
         return getattr(type(target), name)(target, *given)
@@ -195,12 +209,14 @@ class Agent(Line):
             return found
         number = form[1]
         if number not in self.foreign:
-            self.foreign[number] = (ForeignFunction if form[2] else Foreign)(self, number, form[3])
+            kind = ForeignFunction if form[2] else ForeignCoroutine if form[4] else Foreign
+            self.foreign[number] = kind(self, number, form[3])
         return self.foreign[number]
 
     def attach(self) -> Any:
         shown = [_sendable(output) for output in self.shell.recorder.take()] if self.shell.recorder.outputs else []
-        return [shown, self.folder.changes()]
+        warned, self.warned = self.warned, []
+        return [shown, self.folder.changes(), warned]
 
     def detach(self, attached: Any) -> None:
         if attached is None:
@@ -238,6 +254,16 @@ class Agent(Line):
             with contextlib.suppress(Exception):
                 fields[name] = self.codec.encode(text_of(value) if isinstance(value, BaseException) else value)
         return fields
+
+    def _warn(self, message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any) -> None:
+        """Keep a warning for the judge, which has it shown, or caught, as the test wants it."""
+        # As Python has it for the caller, a test's cell if nothing of the learner's is.
+        by_a_cell = "ipython-input" in filename or Path(filename).parent == Path(__file__).parent
+        with contextlib.suppress(Exception):
+            assert isinstance(message, Warning)
+            form = ["__main__" if by_a_cell else filename, self.describe(message)]
+            if len(self.warned) < MOST_WARNINGS and len(packed(form)) <= LARGEST_WARNING:
+                self.warned.append(form)
 
     def _input(self, prompt: object = "", /) -> str:
         return str(_asked(self, "input", str(prompt)))
@@ -283,6 +309,16 @@ class ForeignFunction(Foreign):
         return _asked(self._agent, "call", self, given, named)
 
 
+class ForeignCoroutine(Deferred, Foreign):
+    """One that can be awaited."""
+
+    def _moi_end(self) -> Any:
+        return _asked(self._agent, "special", self, "__await__", ())
+
+    def __next__(self) -> Any:  # asyncio takes this for what steps a coroutine
+        self.send(None)
+
+
 class _Typed(io.TextIOBase):
     """Standard input: what the test lets the learner type."""
 
@@ -310,15 +346,6 @@ def _asked(agent: Agent, what: str, *given: Any) -> Any:
         if isinstance(kind, type) and issubclass(kind, Exception):
             raise kind(text) from None
         raise RuntimeError(f"{name}: {text}") from None
-
-
-def _await(target: Any) -> Any:
-    import asyncio
-
-    async def waited() -> Any:
-        return await target
-
-    return asyncio.run(waited())
 
 
 def _sendable(output: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from moi.grading.codec import There
+from moi.grading.coroutines import Deferred
 from moi.grading.learner import PAIRS, SPECIAL
 
 _TRUTH = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__contains__", "__hash__")
@@ -215,6 +216,18 @@ class DerivingClass(RemoteClass):
 
 def _names_in(remote: Any) -> list[str]:
     return [str(name) for name in known(remote).session.ask("apply", "builtins", "dir", (remote,))]
+
+
+class RemoteCoroutine(Deferred, Remote):
+    """A coroutine of the learner's."""
+
+    __slots__ = ()
+
+    def _moi_end(self) -> Any:
+        return known(self).session.ask("special", self, "__await__", ())
+
+    def close(self) -> None:
+        known(self).session.ask("get", self, "close")()
 
 
 def body_of_class(special: list[str], defined: frozenset[str], words: str | None) -> dict[str, Any]:

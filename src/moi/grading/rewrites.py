@@ -79,14 +79,6 @@ REWRITES = (
         "assert Stop('pier').place == 'pier'",
     ),
     Rewrite(
-        r"catch_warnings|pytest\.warns|assertWarns",
-        "waits for a warning",
-        "a warning stays in the learner's process",
-        "test what the function returns",
-        "import warnings\nwith warnings.catch_warnings(record=True) as seen:\n    halve(3)\nassert seen",
-        "assert halve(3) == 1.5",
-    ),
-    Rewrite(
         r"\bclass \w+\(\w+\):",
         "derives a class from the learner's",
         "the learner's class is in the other process",

@@ -12,9 +12,11 @@ import contextlib
 import copy
 import functools
 import importlib
+import inspect
 import re
 import sys
 import types
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from types import CodeType
@@ -22,9 +24,11 @@ from typing import Any
 from unittest import mock
 
 from moi.grading import chance, checks
-from moi.grading.codec import Crossing, There, can_change, data_classes
+from moi.grading.codec import CannotCross, Crossing, There, can_change, data_classes, packed
 from moi.grading.content import BY_NAME, FIXED, fixed_base
+from moi.grading.coroutines import run_to_end
 from moi.grading.folder import Folder
+from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import (
     CannotJudge,
@@ -32,6 +36,7 @@ from moi.grading.remote import (
     Known,
     Remote,
     RemoteClass,
+    RemoteCoroutine,
     body_of_class,
     body_of_data,
     is_remote,
@@ -41,9 +46,16 @@ from moi.grading.sources import Sources
 
 # What a learner's function may do with an object that the test has passed to it.
 _ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
-_PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__")
+_PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__", "__aiter__", "__anext__",
+          "__aenter__")  # fmt: skip
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
-_LASTING = (*_FUNCTIONS, types.ModuleType, mock.NonCallableMock, type(None))  # no learner can change them
+# No learner can change them.
+_LASTING = (*_FUNCTIONS, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
+_OF_PYTHON: dict[str, type] = {
+    str(kind.__name__): kind
+    for kind in (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
+                 types.CoroutineType, types.AsyncGeneratorType)
+}  # fmt: skip
 _OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")
 _DRAWS = "draws from the shared random state"
 # Attributes of errors that Python or the judge goes by.
@@ -95,6 +107,9 @@ class Session(Line):
         self._copies: dict[int, tuple[Any, Any]] = {}  # of objects of the test's, by id; with themselves
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
+        self._warned: list[Any] = []  # what the learner's code has warned of
+        self._shown: dict[Any, Any] = {}  # warnings that are not shown twice
+        self._warns = False
         self._asked_back = False
         self._chance: Any = None  # the random state here when last looked at
         self._chance_sent = False
@@ -122,7 +137,7 @@ class Session(Line):
         if number is None:
             number = self._numbers[id(value)] = len(self._mine)
             self._mine.append(value)
-        return ["mine", number, callable(value), str(getattr(value, "__name__", ""))]
+        return ["mine", number, callable(value), str(getattr(value, "__name__", "")), inspect.iscoroutine(value)]
 
     def resolve(self, form: Any) -> Any:
         if form[0] == "yours":
@@ -189,7 +204,8 @@ class Session(Line):
                     type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
             else:
                 body = body_of_class(special, frozenset(), None) | {"_moi_looks": self._looks(str(module), str(name))}
-                made = type(last, (Remote,), body)
+                coroutine = (module, name) == ("builtins", "coroutine")
+                made = type(last, (RemoteCoroutine if coroutine else Remote,), body)
             self._classes[handle] = made
         return made
 
@@ -237,7 +253,7 @@ class Session(Line):
         if attached is None:
             return
         try:
-            shown, files = attached
+            shown, files, warned = attached
             files = dict(files)
             others = {
                 name for name in files if self.folder.differs(name, files[name]) and not self._meant(f"writes {name}")
@@ -247,9 +263,11 @@ class Session(Line):
                 if not self.take_changes:
                     files = {name: content for name, content in files.items() if name not in others}
             self.folder.apply(files)
+            warned = [[str(module), form] for module, form in warned if len(packed(form)) <= LARGEST_WARNING]
+            self._warned += warned[: MOST_WARNINGS - len(self._warned)]
             if shown:
                 self.show([output for output in shown if isinstance(output, dict)])
-        except (TypeError, ValueError, OSError):
+        except (TypeError, ValueError, OSError, CannotCross):
             raise self._lost("it sent what is no message") from None
 
     def change(self, changes: Any, crossing: Crossing) -> None:
@@ -305,6 +323,8 @@ class Session(Line):
             target = self._copy_of(target)
         if what == "call" and callable(target) and not isinstance(target, type):
             return target(*rest[0], **rest[1])
+        if what == "special" and rest[0] == "__await__" and inspect.iscoroutine(target):
+            return run_to_end(target)
         if what == "special" and rest[0] in _ALLOWED and not isinstance(target, (type, types.ModuleType)):
             made = getattr(type(target), rest[0])(target, *rest[1])
             if rest[0] == "__iter__" and made is not target:
@@ -338,9 +358,11 @@ class Session(Line):
         self._arguments = (*given[1], *given[2].values()) if what == "call" else ()
         try:
             with self._draws_noted(what):
-                return super().ask(what, *given, descriptors=descriptors)
-        except Failed as failure:
-            error = self._error(failure.form, what, given)
+                try:
+                    result, error = super().ask(what, *given, descriptors=descriptors), None
+                except Failed as failure:
+                    result, error = None, self._error(failure.form, what, given)
+            self._warn(what, given)
         except Gone as gone:
             told, self.when_lost = self.when_lost, None
             if told:
@@ -348,7 +370,9 @@ class Session(Line):
             raise
         finally:
             self._ways, self._asked_back, self._arguments = before
-        raise error
+        if error is not None:
+            raise error
+        return result
 
     def call(self, target: Any, given: Sequence[Any], named: dict[str, Any]) -> Any:
         """Call a learner's object."""
@@ -437,6 +461,23 @@ class Session(Line):
         error.learners_line = line if isinstance(line, str) and line in self.lines and not self.quiet else None
         error.learners_trace = trace
         return error  # type: ignore[no-any-return]
+
+    def _warn(self, what: str, given: Sequence[Any]) -> None:
+        """Warn here of what the learner's code has warned of: a test may record it, or have made an error of it."""
+        if what not in _OF_OBJECTS or self._warns:  # one at a time, though it may ask for its own words
+            return
+        self._warns = True
+        try:
+            while self._warned:
+                module, form = self._warned.pop(0)
+                warning = self._error(form, what, given)
+                if isinstance(warning, Warning):
+                    # What warns of a file left open does so as it is cleared away: that cannot be made an error.
+                    with contextlib.suppress(ResourceWarning):
+                        warnings.warn_explicit(warning, type(warning), "<a learner's cell>", 1, module, self._shown)
+        finally:
+            self._warns = False
+            self._warned.clear()
 
     def _may_raise(self, kind: type[BaseException], what: str, given: Sequence[Any]) -> bool:
         """Whether a learner's code may raise such an error in a test; else the test is told of it by another."""
@@ -549,9 +590,8 @@ def _at(module: str, name: str) -> Any:
 
 def _trusted_class(module: str, name: str, named: Callable[[str], bool]) -> type | None:
     """The class of this name that is here too; imported for it only if the tests have a word for it."""
-    if module == "builtins" and name in ("function", "generator", "coroutine", "method", "builtin_function_or_method"):
-        return {"function": types.FunctionType, "generator": types.GeneratorType, "coroutine": types.CoroutineType,
-                "method": types.MethodType}.get(name, types.BuiltinFunctionType)  # fmt: skip
+    if module == "builtins" and name in _OF_PYTHON:
+        return _OF_PYTHON[name]
     in_a_library = module.partition(".")[0] in sys.modules and not module.startswith("moi.")
     if module not in sys.modules and in_a_library and "__main__" not in module and named(name.rpartition(".")[2]):
         with contextlib.suppress(BaseException):  # a part of a library that is imported only when it is used

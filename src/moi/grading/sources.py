@@ -53,7 +53,7 @@ class Sources:
         them, do not fit: unless decorators stand above it, which may put another in its place.
         """
         for way in sorted(ways):
-            for definition in self._at(way):
+            for definition in self._at(way.removesuffix(".__func__")):
                 decorated = bool(getattr(definition.node, "decorator_list", None))
                 if decorated or definition.place == (line, name):
                     return self._code(definition.file, *definition.place), decorated
