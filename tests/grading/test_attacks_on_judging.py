@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -275,7 +276,7 @@ def test_any_message_is_a_value_or_cannot_cross(form: Any) -> None:
 def test_whatever_a_message_says_of_warnings_it_has_an_answer_or_ends_the_line(warned: Any) -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
-    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], []], ""])
+    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], [], None, []], "", None])
     data = packed(["answer", 5, [], [[], {}, warned]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True):
         theirs.send(struct.pack("!I", len(data)) + data)
@@ -286,9 +287,8 @@ def test_whatever_a_message_says_of_warnings_it_has_an_answer_or_ends_the_line(w
 def test_only_so_many_warnings_are_taken() -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
-    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], []], ""])
-    kind = ["there", ["class", 2, "builtins", "UserWarning", None, [], [], ["UserWarning"]]]
-    form = [kind, ["list", ["mind"]], "mind", None, "", {}]
+    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], [], None, []], "", None])
+    form = [error_form("UserWarning", ["mind"], {}), "mind", None, "", []]
     data = packed(["answer", 5, [], [[], {}, [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
@@ -357,6 +357,34 @@ assert 'int' not in str(inspect.signature(double, eval_str=True))
         run = bench.run(staged)
     errors = [output["evalue"] for outputs in run.outputs for output in outputs if output["output_type"] == "error"]
     assert errors and "AT_HOME" in errors[0]
+
+
+def error_form(kind: str, given: list[Any], fields: dict[str, Any]) -> list[Any]:
+    of_kind = ["there", ["class", 1, "builtins", kind, None, [], [], [kind], None, []]]
+    return ["there", ["error", None, of_kind, given, "", fields, None, None, False, []]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "fields"),
+    [
+        ("UnicodeDecodeError", ["ascii", b"x", -(2**60), 1 - 2**60, "why"], {}),
+        ("UnicodeDecodeError", ["ascii", b"x", 0, 1, "why"], {"object": 7, "start": 2**60}),
+        ("UnicodeEncodeError", ["ascii", "x", 2**60, 1 + 2**60, "why"], {}),
+        ("UnicodeTranslateError", ["x", 1, 0, "why"], {}),
+        ("UnicodeDecodeError", [], {}),
+        ("SyntaxError", ["m", ["tuple", ["/etc/passwd", 1, 1, "text", 1, 1]]], {"end_offset": 2**60, "text": "x"}),
+        ("SyntaxError", ["m"], {"filename": "/etc/passwd", "lineno": "1", "offset": 2**60, "print_file_and_line": 1}),
+        ("OSError", [2, "none", ["list", []]], {"errno": ["list", []], "args": 1, "with_traceback": 1}),
+        ("ExceptionGroup", ["two", ["list", [1, 2]]], {}),
+        ("int", [], {}),
+    ],
+)
+def test_an_error_is_made_of_what_its_kind_can_bear(kind: str, given: list[Any], fields: dict[str, Any]) -> None:
+    line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, Nothing())
+    with contextlib.closing(line), contextlib.suppress(CannotCross):
+        error = line.codec.decode(error_form(kind, given, fields), Crossing())
+        assert "passwd" not in "".join(traceback.format_exception(error)).replace(str(error.args), "")
+        assert callable(error.with_traceback) and getattr(error, "text", None) is None
 
 
 @pytest.mark.parametrize("kept", [{}, {"data/kept.csv": b"1"}])

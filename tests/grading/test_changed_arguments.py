@@ -162,6 +162,19 @@ CASES = {
         "it = Prices()\nassert double_24(it) == (10 if it.left else 0)",
         "def double_24(it):\n    for _ in it:\n        pass\n    return 0",
     ),
+    "an object that is added to in place": (
+        "def double_32(it):\n    return 2 * it.price",
+        "class Item:\n    price = 3\n    def __iadd__(self, more):\n        self.price += more\n        return self\n"
+        "it = Item()\nassert double_32(it) == 2 * it.price",
+        "def double_32(it):\n    it += -3\n    return 0",
+    ),
+    "an object in a `with` statement": (
+        "def double_33(it):\n    return 2 * it.price",
+        "class Item:\n    price = 3\n    def __enter__(self):\n        self.price = 0\n"
+        "    def __exit__(self, *error):\n        pass\n"
+        "it = Item()\nassert double_33(it) == 2 * it.price",
+        "def double_33(it):\n    with it:\n        return 0",
+    ),
     "a file beside one that the reference writes": (
         "def total_25():\n    Path('log.txt').write_text('x')\n    return 3",
         "Path('log.txt').write_text('')\nPath('n.txt').write_text('3')\n"

@@ -20,6 +20,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from moi.grading import errors
 from moi.grading.checks import text_of
 from moi.grading.codec import CannotCross, Crossing, There, packed
 from moi.grading.content import content, fixed_base
@@ -42,6 +43,7 @@ SPECIAL = frozenset(
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
+_DEEPEST = 5  # of errors that were made from others
 
 
 def serve(end: socket.socket) -> None:
@@ -60,6 +62,8 @@ class Agent(Line):
         self.handles: dict[int, int] = {}
         self.classes: dict[int, Any] = {}  # their forms, by handle
         self.foreign: dict[int, Any] = {}
+        self.foreign_classes: dict[str, type] = {}
+        self._telling = 0  # errors within each other
         self.folder = Folder()
         self.warned: list[Any] = []
 
@@ -104,6 +108,7 @@ class Agent(Line):
         assert self.end is not None
         self.end.close()
         self.end = socket.socket(fileno=descriptor)
+        self.begin()
         used = sum(os.times()[:2])
         resource.setrlimit(resource.RLIMIT_CPU, (int(used) + most_seconds, int(used) + most_seconds))
         # What is done here is done for a test, which may wait for a warning, be it the second of its kind.
@@ -141,7 +146,7 @@ class Agent(Line):
         if name in ("__exit__", "__aexit__") and given[0] is not None:
             # An error of the test's does not cross, but its kind does.
             kind: Any = given[0] if isinstance(given[0], type) else Exception
-            given = (kind, kind.__new__(kind), None)
+            given = (kind, errors.made(kind, [], {}), None)
         return getattr(type(target), name)(target, *given)
 
     def do_place(self, target: Any) -> Any:
@@ -155,8 +160,10 @@ class Agent(Line):
     # What crosses
 
     def export(self, value: Any) -> Any:
-        if isinstance(value, Foreign):
+        if issubclass(type(value), Foreign):
             return ["yours", object.__getattribute__(value, "_number")]
+        if issubclass(type(value), (type, BaseException)) and "_moi_number" in vars(value):
+            return ["yours", vars(value)["_moi_number"]]
         handle = self.handles.get(id(value))
         if handle is None:
             handle = len(self.objects)
@@ -164,6 +171,8 @@ class Agent(Line):
             self.handles[id(value)] = handle
         if isinstance(value, type):
             return self._class(value, handle)
+        if isinstance(value, BaseException):
+            return self._error(value, handle)
         at_bottom = None
         with contextlib.suppress(LookupError, CannotCross):
             at_bottom = self.codec.encode(content(value), Crossing())
@@ -208,10 +217,38 @@ class Agent(Line):
                 found = getattr(found, part)
             return found
         number = form[1]
+        if form[0] == "error":  # each time another: one that was raised keeps all that was in use
+            return self._foreign_error(*form[1:])
         if number not in self.foreign:
-            kind = ForeignFunction if form[2] else ForeignCoroutine if form[4] else Foreign
-            self.foreign[number] = kind(self, number, form[3])
+            self.foreign[number] = (self._foreign_class if form[0] == "class" else self._foreign)(*form[1:])
         return self.foreign[number]
+
+    def _foreign(self, number: int, named: str, name: str, special: list[str], bases: list[list[str]]) -> Foreign:
+        """A thing of the judge's."""
+        key = repr((name, special, bases))
+        if key not in self.foreign_classes:
+            found = (_found(*base) for base in bases)
+            self.foreign_classes[key] = _class_of_foreign(name, special, next(filter(None, found), None))
+        return self.foreign_classes[key](self, number, named)  # type: ignore[no-any-return]
+
+    def _foreign_class(self, number: int, name: str, shared: bool, bases: list[Any]) -> type:
+        """A class of errors of the judge's, whose errors are made there."""
+        if shared and (own := _found("__main__", name)) and issubclass(own, BaseException):
+            return own
+        above = tuple(self.codec.decode(base) for base in bases)
+        body = {"_moi_number": number, "_moi_agent": self, "__module__": "__main__", "__new__": _made_there,
+                "__init__": _made_already, "__getattr__": _asked_for, "__str__": _said}  # fmt: skip
+        return type(name.rpartition(".")[2], above, body)
+
+    def _foreign_error(self, number: int, kind: Any, given: list[Any], text: str, fields: dict[str, Any]) -> Any:
+        """An error of the judge's, which is the same one when it comes back."""
+        try:
+            decoded = {name: self.codec.decode(value) for name, value in fields.items()}
+            error = errors.made(self.codec.decode(kind), [self.codec.decode(one) for one in given], decoded)
+        except Exception:
+            error = RuntimeError(text)
+        vars(error).update(_moi_number=number, _moi_text=text)
+        return error
 
     def attach(self) -> Any:
         shown = [_sendable(output) for output in self.shell.recorder.take()] if self.shell.recorder.outputs else []
@@ -228,32 +265,42 @@ class Agent(Line):
             if len(states) > 1 and "numpy" in sys.modules:
                 sys.modules["numpy"].random.set_state(("MT19937", states[1][0], *states[1][1]))
 
+    def may_ask_now(self) -> None:
+        if not self._open:
+            raise RuntimeError("what a test has passed can be used only as long as the function runs that was given it")
+
     def describe(self, failure: BaseException) -> Any:
-        if isinstance(failure, Failed):  # the judge's own, on its way back through the learner's function
-            return failure.form
-        kind = type(failure)
         frames = traceback.extract_tb(failure.__traceback__)
         line = next((frame.line for frame in reversed(frames) if "ipython-input" in frame.filename), None)
-        try:
-            plain = [text_of(one) if isinstance(one, BaseException) else one for one in failure.args]
-            given = self.codec.encode(plain, Crossing())
-        except Exception:
-            given = self.codec.encode([text_of(failure)])
-        return [
-            self.codec.encode(kind) if not issubclass(kind, CannotCross) else None,
-            given,
-            text_of(failure),
-            line,
-            "".join(traceback.format_exception(failure))[-20_000:],
-            self._fields(failure),
-        ]
+        trace = "".join(traceback.format_exception(failure))[-20_000:]
+        if isinstance(failure, CannotCross):
+            return [None, text_of(failure), line, trace, []]
+        form: Any = "an error that cannot cross"
+        notes: list[str] = []
+        with contextlib.suppress(Exception):
+            notes = [note for note in getattr(failure, "__notes__", ()) if isinstance(note, str)]
+            number = vars(failure).get("_moi_number")
+            form = ["there", self._error(failure, None) if number is None else ["yours", number]]
+        return [form, text_of(failure), line, trace, notes]
 
-    def _fields(self, failure: BaseException) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        for name, value in vars(failure).items():
-            with contextlib.suppress(Exception):
-                fields[name] = self.codec.encode(text_of(value) if isinstance(value, BaseException) else value)
-        return fields
+    def _error(self, error: BaseException, handle: int | None) -> Any:
+        """An error as a copy, with those that it was made from. Only one that is a value has a ``handle``."""
+        if self._telling > _DEEPEST:
+            raise CannotCross("it is nested too deeply")
+        self._telling += 1
+        try:
+            cause, context = error.__cause__, error.__context__
+            others = [self._other(cause), self._other(context if context is not cause else None)]
+            notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
+            return ["error", handle, self.codec.encode(type(error)), *errors.parts(error, self.codec.encode),
+                    *others, error.__suppress_context__, notes]  # fmt: skip
+        finally:
+            self._telling -= 1
+
+    def _other(self, error: BaseException | None) -> Any:
+        with contextlib.suppress(CannotCross):
+            return None if error is None else ["there", self._error(error, None)]
+        return None
 
     def _warn(self, message: Warning | str, category: type[Warning], filename: str, *_: Any, **__: Any) -> None:
         """Keep a warning for the judge, which has it shown, or caught, as the test wants it."""
@@ -273,7 +320,9 @@ class Foreign(There):
     """A thing of the judge's in the learner's process: each use of it is a question to the judge."""
 
     def __init__(self, agent: Agent, number: int, name: str) -> None:
-        self.__dict__.update(_agent=agent, _number=number, __name__=name)
+        self.__dict__.update(_agent=agent, _number=number)
+        if name:
+            self.__dict__["__name__"] = name
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -283,30 +332,57 @@ class Foreign(There):
     def __setattr__(self, name: str, value: Any) -> None:
         _asked(self._agent, "set", self, name, value)
 
-    def __iter__(self) -> Any:
-        return _asked(self._agent, "special", self, "__iter__", ())
 
-    def __next__(self) -> Any:
-        return _asked(self._agent, "special", self, "__next__", ())
-
-    def __len__(self) -> Any:
-        return _asked(self._agent, "special", self, "__len__", ())
-
-    def __bool__(self) -> bool:  # as Python has it: what has neither of these is true
-        for name in ("__bool__", "__len__"):
-            with contextlib.suppress(AttributeError):
-                return bool(_asked(self._agent, "special", self, name, ()))
-        return True
-
-    def __getitem__(self, key: Any) -> Any:
-        return _asked(self._agent, "special", self, "__getitem__", (key,))
+def _class_of_foreign(name: str, special: list[str], passes_for: type | None) -> type:
+    """The class of things of the judge's that can do ``special``; ``passes_for`` is what they are in `isinstance`."""
+    if "__await__" in special:
+        return ForeignCoroutine
+    body: dict[str, Any] = {each: _forwarded(each) for each in special} | {"__module__": "__main__"}
+    if "__eq__" in special:
+        body.setdefault("__hash__", None)
+    if passes_for is not None:
+        body["__class__"] = property(lambda self: passes_for)
+    return type(name, (Foreign,), body)
 
 
-class ForeignFunction(Foreign):
-    """One that can be called."""
-
-    def __call__(self, *given: Any, **named: Any) -> Any:
+def _forwarded(name: str) -> Any:
+    def call(self: Foreign, *given: Any, **named: Any) -> Any:
         return _asked(self._agent, "call", self, given, named)
+
+    def method(self: Foreign, *given: Any) -> Any:
+        if name == "__exit__":
+            given = (*given[:2], None)
+        return _asked(self._agent, "special", self, name, given)
+
+    return call if name == "__call__" else method
+
+
+def _found(module: str, name: str) -> type | None:
+    """The class of this name, if there is one here too."""
+    found = getattr(sys.modules.get(module), name, None)
+    return found if isinstance(found, type) else None
+
+
+def _made_there(kind: Any, *given: Any, **named: Any) -> Any:
+    """An error of a class of the judge's, or of one that derives from it over here."""
+    if "_moi_number" in vars(kind):
+        return _asked(kind._moi_agent, "call", kind, given, named)
+    return super(next(k for k in kind.__mro__ if "_moi_number" in vars(k)), kind).__new__(kind, *given)
+
+
+def _made_already(self: BaseException, *given: Any, **named: Any) -> None:
+    if "_moi_number" not in vars(self):
+        self.args = given
+
+
+def _asked_for(self: Any, name: str) -> Any:
+    if name.startswith("_") or "_moi_number" not in vars(self):
+        raise AttributeError(name)
+    return _asked(self._moi_agent, "get", self, name)
+
+
+def _said(self: Any) -> str:
+    return str(vars(self).get("_moi_text", ", ".join(map(str, self.args))))
 
 
 class ForeignCoroutine(Deferred, Foreign):
@@ -341,11 +417,8 @@ def _asked(agent: Agent, what: str, *given: Any) -> Any:
     try:
         return agent.ask(what, *given)
     except Failed as failure:
-        name, text = failure.form
-        kind = getattr(builtins, str(name), RuntimeError)
-        if isinstance(kind, type) and issubclass(kind, Exception):
-            raise kind(text) from None
-        raise RuntimeError(f"{name}: {text}") from None
+        error: BaseException = agent.codec.decode(failure.form)
+    raise error.with_traceback(None)
 
 
 def _sendable(output: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import struct
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -42,6 +43,16 @@ class Line:
         self.deadline: float | None = None
         self.codec = Codec(self.export, self.resolve)
         self.descriptors: list[int] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Be at the beginning: nothing is asked or answered."""
+        # Each end answers first what it was asked last. So must threads, of which the one on top has the line.
+        self._open: list[tuple[str, int]] = []
+        self._turn = threading.Condition()
+
+    def may_ask_now(self) -> None:
+        """Raise an error if the other end does not expect a question."""
 
     def export(self, value: Any) -> Any:
         """The form under which the other end knows ``value``, which is no data."""
@@ -68,21 +79,28 @@ class Line:
 
     def ask(self, what: str, *given: Any, descriptors: Sequence[int] = ()) -> Any:
         """Ask the other end, and answer it while waiting. Raises :class:`Gone` or :class:`Failed`."""
-        crossing = Crossing()
-        self._send(["ask", what, self.codec.encode(list(given), crossing), self.attach()], descriptors)
-        while True:
-            message = self._receive()
-            self.detach(message[3])
-            if message[0] == "ask":
+        crossing, asking = Crossing(), ("asks", threading.get_ident())
+        with self._turn:
+            self._turn.wait_for(lambda: not self._open or self._open[-1][0] == "answers" or self._open[-1] == asking)
+            self.may_ask_now()
+            self._send(["ask", what, self.codec.encode(list(given), crossing), self.attach()], descriptors)
+            self._open.append(asking)
+        try:
+            while True:
+                message = self._receive()
+                self.detach(message[3])
+                if message[0] != "ask":
+                    break
                 self._serve(message)
-                continue
-            _, form, changes, _ = message
-            with self._understood():
-                if changes:
-                    self.change(self.codec.changes(changes, crossing), crossing)
-                if message[0] == "answer":
-                    return self.codec.decode(form, crossing)
-            raise Failed(form)
+        finally:
+            self._close()
+        _, form, changes, _ = message
+        with self._understood():
+            if changes:
+                self.change(self.codec.changes(changes, crossing), crossing)
+            if message[0] == "answer":
+                return self.codec.decode(form, crossing)
+        raise Failed(form)
 
     def change(self, changes: Any, crossing: Crossing) -> None:
         """Make the changes in what was given along with a question."""
@@ -97,26 +115,40 @@ class Line:
                 self._serve(message)
 
     def _serve(self, message: list[Any]) -> None:
-        crossing, result, failed = Crossing(), None, None
+        crossing, answering = Crossing(), ("answers", threading.get_ident())
+        result, failed = None, None
+        with self._turn:
+            self._open.append(answering)
         try:
             given = self.codec.decode(message[2], crossing)
             self.codec.note_states(crossing)
             result = self.answer(message[1], given)
         except Gone:
+            self._close()
             raise
         except BaseException as failure:
             failed = failure
-        try:
-            changes = self.codec.changed(crossing)  # before the answer, which may hold what is new in them
+        with self._turn:
             try:
-                form = self.codec.encode(result, crossing) if failed is None else self.describe(failed)
-            except Gone:
-                raise
-            except BaseException as failure:
-                failed, form = failure, self.describe(failure)
-            self._send(["answer" if failed is None else "failed", form, changes, self.attach()])
-        except CannotCross as failure:
-            self._send(["failed", self.describe(failure), [], None])
+                self._turn.wait_for(lambda: self._open[-1] == answering)
+                changes = self.codec.changed(crossing)  # before the answer, which may hold what is new in them
+                try:
+                    form = self.codec.encode(result, crossing) if failed is None else self.describe(failed)
+                except Gone:
+                    raise
+                except BaseException as failure:
+                    failed, form = failure, self.describe(failure)
+                self._send(["answer" if failed is None else "failed", form, changes, self.attach()])
+            except CannotCross as failure:
+                self._send(["failed", self.describe(failure), [], None])
+            finally:
+                self._close()
+
+    def _close(self) -> None:
+        """Have the last question answered."""
+        with self._turn:
+            self._open.pop()
+            self._turn.notify_all()
 
     @contextlib.contextmanager
     def _understood(self) -> Any:

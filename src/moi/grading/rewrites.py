@@ -71,6 +71,14 @@ REWRITES = (
         "keep('stops.txt')\nassert open('stops.txt').read() == '0 1 2'",
     ),
     Rewrite(
+        r"\bopen\([^)]*['\"][wax]|\bplt\.subplots\(",
+        "passes an open file to write to, or a figure's Axes",
+        "what is open in the judge's process stays there",
+        "pass `io.StringIO()` or a file's name, and let the answer make and return its Axes",
+        "with open('log.txt', 'w') as file:\n    record(file, 3)\nassert open('log.txt').read() == '3'",
+        "import io\nfile = io.StringIO()\nrecord(file, 3)\nassert file.getvalue() == '3'",
+    ),
+    Rewrite(
         r"\bpickle\b",
         "pickles an object of the learner's class",
         "an object of the learner stays where it is",

@@ -130,10 +130,11 @@ class Bench:
     def _judged(
         self, line: Line, theirs: socket.socket, staged: Staged, files: Mapping[str, bytes], given_up: list[int]
     ) -> Any:
-        fork = {"limits": asdict(self.limits)}
+        parked = sum(step["role"] == "test" for step in self.steps)  # the learner's processes that wait for a test
+        theirs_limits = replace(self.limits, processes=self.limits.processes and self.limits.processes + parked)
         try:
             with theirs:
-                request = {"do": "fork", "as": "judge", "folder": self._folder(), **fork}
+                request: dict[str, Any] = {"do": "fork", "as": "judge", "folder": self._folder()}
                 request["limits"] = asdict(replace(self.limits, memory=8192, address_space=16384, open_files=4096))
                 descriptors = [theirs.fileno(), self._learners.fileno()]
                 socket.send_fds(self._judges, [json.dumps(request).encode()], descriptors)
@@ -148,7 +149,7 @@ class Bench:
                 "timeout": float(self.timeout),
                 "seen": self.seen,
                 "given_up": given_up,
-                "fork": {"as": "learner", "folder": self._folder(), **fork},
+                "fork": {"as": "learner", "folder": self._folder(), "limits": asdict(theirs_limits)},
             }
             with watched(self._pids[1], self.limits.memory) as notes:
                 made: Any = line.ask("judge", work)

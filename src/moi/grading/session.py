@@ -13,8 +13,10 @@ import copy
 import functools
 import importlib
 import inspect
+import io
 import re
 import sys
+import threading
 import types
 import warnings
 import weakref
@@ -23,12 +25,12 @@ from types import CodeType
 from typing import Any
 from unittest import mock
 
-from moi.grading import chance, checks
+from moi.grading import chance, checks, errors
 from moi.grading.codec import CannotCross, Crossing, There, can_change, data_classes, packed
 from moi.grading.content import BY_NAME, FIXED, fixed_base
 from moi.grading.coroutines import run_to_end
 from moi.grading.folder import Folder
-from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS
+from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, PAIRS, SPECIAL
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import (
     CannotJudge,
@@ -44,8 +46,9 @@ from moi.grading.remote import (
 )
 from moi.grading.sources import Sources
 
-# What a learner's function may do with an object that the test has passed to it.
+# What a learner's function may do with an object that the test has passed to it; with one of its own classes, all.
 _ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
+_CHANGES = {"__setitem__", "__delitem__", "__enter__", "__exit__"} | {f"__i{name}__" for name in PAIRS}
 _PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__", "__aiter__", "__anext__",
           "__aenter__")  # fmt: skip
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
@@ -58,8 +61,6 @@ _OF_PYTHON: dict[str, type] = {
 }  # fmt: skip
 _OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")
 _DRAWS = "draws from the shared random state"
-# Attributes of errors that Python or the judge goes by.
-_RESERVED = {*dir(BaseException), "learners_line", "learners_trace", "slow", "says", "form", "moi_text", "remote"}
 
 
 class LearnersError(Exception):
@@ -102,9 +103,12 @@ class Session(Line):
         self._kept: dict[int, Any] = {}  # objects to which Python keeps no weak references
         self._classes: dict[int, type] = {}
         self._mine: list[Any] = []
+        self._errors: dict[int, tuple[BaseException, int]] = {}  # copies of the learner's, by id; and their handles
         self._fresh: dict[int, Any] = {}  # iterators that were made for the learner's code alone, by id
         self._numbers: dict[int, int] = {}
         self._copies: dict[int, tuple[Any, Any]] = {}  # of objects of the test's, by id; with themselves
+        self._originals: dict[int, Any] = {}  # of the copies, by id
+        self._asking = threading.RLock()  # the threads of a test ask one after the other
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
         self._warned: list[Any] = []  # what the learner's code has warned of
@@ -129,15 +133,43 @@ class Session(Line):
                     "or make it in a cell of its own that is no test"
                 )
             return ["yours", known(value).handle]
-        if isinstance(value, type) and issubclass(value, BaseException) and "remote" in vars(value):
+        kind = type(value)
+        a_class_of_errors = issubclass(kind, type) and issubclass(value, BaseException)
+        if a_class_of_errors and self._classes.get(vars(value).get("remote")) is value:
             return ["yours", vars(value)["remote"]]
         if reference := _global(value):
             return ["global", *reference]
+        if id(value) in self._errors:
+            return ["yours", self._errors[id(value)][1]]
+        value = self._originals.get(id(value), value)
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = len(self._mine)
             self._mine.append(value)
-        return ["mine", number, callable(value), str(getattr(value, "__name__", "")), inspect.iscoroutine(value)]
+        if a_class_of_errors:
+            above = [self.codec.encode(base) for base in value.__bases__ if issubclass(base, BaseException)]
+            return ["class", number, value.__qualname__, value.__qualname__ in self.codec.shared, above]
+        if issubclass(kind, BaseException):
+            return ["error", number, *self._told(value)]
+        named = str(getattr(value, "__name__", "")) if callable(value) or kind is types.ModuleType else ""
+        bases = [[base.__module__, base.__qualname__] for base in kind.__mro__[:-1] if self._is_there(base)]
+        return ["mine", number, named, kind.__name__, _special(kind, callable(value)), bases]
+
+    def _is_there(self, kind: type) -> bool:
+        """Whether a class of an object of the test's own is in the learner's process too."""
+        return kind.__qualname__ in self.codec.shared if kind.__module__ == "__main__" else kind in data_classes()
+
+    def _told(self, error: BaseException) -> list[Any]:
+        """What a learner's code is told of an error of the test's."""
+        kind, encode = type(error), self.codec.encode
+        if kind.__module__.startswith("moi."):
+            text = f"{kind.__name__}: {checks.text_of(error)}"
+            return [encode(RuntimeError), [text], text, {}]
+        return [encode(kind), *errors.parts(error, encode)]
+
+    def describe(self, failure: BaseException) -> Any:
+        failure.__traceback__ = None  # whatever it keeps would stay as long as the error
+        return self.codec.encode(failure)
 
     def resolve(self, form: Any) -> Any:
         if form[0] == "yours":
@@ -148,6 +180,8 @@ class Session(Line):
             if "_moi_class" in vars(found):
                 known(found).ways.update(self._ways)
             return found
+        if form[0] == "error":
+            return self._made(form[1:])
         _, handle, kind, _, at_bottom = form
         use = {f"{way} is an object" for way in self._ways}
         as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False)
@@ -230,12 +264,12 @@ class Session(Line):
         """An exception's class: the same one where it is Python's, or one that the tests name; else one made here."""
         trusted = _trusted_class(module, name, self.named)
         here = module in ("builtins", "moi.grading.checks") or self.named(str(name))
-        if trusted is not None and here and issubclass(trusted, BaseException):
+        if trusted is not None and here and issubclass(trusted, BaseException) and "remote" not in vars(trusted):
             return trusted
         if module == "__main__":
             above = [base for base in map(self.resolve, bases) if isinstance(base, type)]
             above = [base for base in above if issubclass(base, BaseException)] or [Exception]
-            return type(name, tuple(above), {"remote": handle, "__str__": _said})
+            return type(name, tuple(above), {"remote": handle, "__module__": "__main__", "__str__": _said})
         kinds = (getattr(builtins, str(error), None) for error in errors)
         return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
 
@@ -313,7 +347,7 @@ class Session(Line):
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
         step = "__next__" in rest[:1] and id(target) not in self._fresh
-        changes = call or what == "set" or "__setitem__" in rest[:1] or step
+        changes = call or what == "set" or (what == "special" and rest[0] in _CHANGES) or step
         # Who changes what lies inside an object may do it by way of the object, and the other way round.
         others = [-1] if place >= 0 else range(len(self._arguments))
         as_reference = self._meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
@@ -321,11 +355,11 @@ class Session(Line):
             self.changed_things = True
         if not as_reference and not self.take_changes:
             target = self._copy_of(target)
-        if what == "call" and callable(target) and not isinstance(target, type):
+        if what == "call" and callable(target) and (not isinstance(target, type) or target.__module__ == "__main__"):
             return target(*rest[0], **rest[1])
         if what == "special" and rest[0] == "__await__" and inspect.iscoroutine(target):
             return run_to_end(target)
-        if what == "special" and rest[0] in _ALLOWED and not isinstance(target, (type, types.ModuleType)):
+        if what == "special" and rest[0] in _special(type(target), callable(target)):
             made = getattr(type(target), rest[0])(target, *rest[1])
             if rest[0] == "__iter__" and made is not target:
                 self._fresh[id(made)] = made
@@ -334,28 +368,38 @@ class Session(Line):
             return getattr(target, rest[0])
         if what == "set" and _open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
             return setattr(target, rest[0], rest[1])
-        raise AttributeError("the object that the test has passed cannot be used in this way")
+        raise AttributeError(_unusable(target))
 
     def _copy_of(self, target: Any) -> Any:
         """Of an object of the test's, always the same copy; or itself, if it is none that can be changed."""
         owner = getattr(target, "__self__", None)
         if isinstance(target, (types.MethodType, types.BuiltinMethodType)) and not isinstance(owner, _LASTING):
             return getattr(self._copy_of(owner), target.__name__)
-        if isinstance(target, _LASTING):
+        if isinstance(target, _LASTING) or id(target) in self._originals:
             return target
         if id(target) not in self._copies:
             try:
                 self._copies[id(target)] = target, copy.deepcopy(target)
             except Exception:
-                raise AttributeError("the object that the test has passed cannot be used in this way") from None
+                raise AttributeError(_unusable(target)) from None
+            self._originals[id(self._copies[id(target)][1])] = target
         return self._copies[id(target)][1]
 
     # What the judge asks
 
     def ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
+        with self._asking:
+            return self._ask(what, *given, descriptors=descriptors)
+
+    def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         before = self._ways, self._asked_back, self._arguments
         self._ways, self._asked_back = _ways(what, given), False
         self._arguments = (*given[1], *given[2].values()) if what == "call" else ()
+        if what == "special" and given[1] in (
+            "__exit__",
+            "__aexit__",
+        ):  # what an error of the test's says is not for the learner
+            given = (*given[:2], (*given[2][:1], None, None))
         try:
             with self._draws_noted(what):
                 try:
@@ -434,32 +478,46 @@ class Session(Line):
         """The error that a test meets, from the form in which the learner's process describes its own."""
         line, trace = None, ""
         try:
-            kind = self.codec.decode(form[0]) if form[0] is not None else CannotJudge
-            arguments = self.codec.decode(form[1])
-            text, line, trace = str(form[2]), form[3], str(form[4])
-            if kind is checks.Wrong and what == "apply":
+            text, line, trace = str(form[1]), form[2], str(form[3])
+            error: Any = self.codec.decode(form[0])
+            if type(error) is checks.Wrong and what == "apply":
                 # The functions of checks say this of the object that they are given, if they are as they were.
-                wrong: Any = checks.Wrong(text[:200])
-                wrong.learners_trace = trace
-                return wrong  # type: ignore[no-any-return]
-            if kind is CannotJudge or not (isinstance(kind, type) and issubclass(kind, BaseException)):
-                arguments, kind = [text], kind if kind is CannotJudge else LearnersError
-            elif not self._may_raise(kind, what, given):
-                arguments, kind = [f"{kind.__name__}: {text}"], LearnersError
-            error: Any = kind.__new__(kind, *arguments)
-            error.args = tuple(arguments)
-            if "remote" in vars(kind):  # a class of the learner's own, which may say anything in any way
-                error.moi_text = text
-                for name, value in dict(form[5]).items():
-                    if str(name).isidentifier() and not str(name).startswith("_") and str(name) not in _RESERVED:
-                        with contextlib.suppress(Exception):
-                            vars(error)[str(name)] = self.codec.decode(value)
+                error = checks.Wrong(text[:200])
+                error.learners_trace = trace
+                return error  # type: ignore[no-any-return]
+            if error is None:
+                error = CannotJudge(text)
+            elif not isinstance(error, BaseException):
+                error = LearnersError(text)
+            elif not self._may_raise(type(error), what, given):
+                error = LearnersError(f"{type(error).__name__}: {text}")
+            else:
+                _add_notes(error, form[4])
             str(error)
         except Exception:
             error, line, trace = LearnersError("an error that cannot be told"), None, ""
         # Only a line that stands in a cell: anything else could carry out what the hidden tests asked.
         error.learners_line = line if isinstance(line, str) and line in self.lines and not self.quiet else None
         error.learners_trace = trace
+        return error.with_traceback(None)  # type: ignore[no-any-return]
+
+    def _made(self, form: list[Any]) -> BaseException:
+        """An error of the learner's, as a copy."""
+        handle, kind, given, text, fields, cause, context, bare, notes = form
+        kind, arguments = self.codec.decode(kind), [self.codec.decode(one) for one in given]
+        decoded = {}
+        for name, value in dict(fields).items():
+            with contextlib.suppress(Exception):
+                decoded[str(name)] = self.codec.decode(value)
+        error: Any = errors.made(kind, arguments, decoded)
+        if "remote" in vars(kind):  # a class of the learner's own, which may say anything in any way
+            error.moi_text = str(text)
+        above = [one if isinstance(one, BaseException) else None for one in map(self.codec.decode, (cause, context))]
+        error.__cause__, error.__context__ = above[0], above[1] or above[0]
+        error.__suppress_context__ = bool(bare)
+        _add_notes(error, notes)
+        if type(handle) is int:
+            self._errors[id(error)] = error, handle
         return error  # type: ignore[no-any-return]
 
     def _warn(self, what: str, given: Sequence[Any]) -> None:
@@ -526,6 +584,39 @@ class Session(Line):
     @functools.cached_property
     def _sources(self) -> Sources:
         return Sources(self.cells)
+
+
+def _add_notes(error: BaseException, notes: Any) -> None:
+    for note in notes[:20]:
+        if isinstance(note, str) and note not in getattr(error, "__notes__", ()):
+            error.add_note(note[:2000])
+
+
+def _special(kind: type, called: bool) -> list[str]:
+    """The special methods of an object of the test's that a learner's code may use: those that its class defines."""
+    if issubclass(kind, (type, types.ModuleType)):
+        return ["__call__"] if called and kind is not types.ModuleType else []
+    if kind is types.CoroutineType:
+        return ["__await__"]
+    found = dict(pair for base in reversed(kind.__mro__[:-1]) for pair in vars(base).items())
+    names = (SPECIAL if kind.__module__ == "__main__" else SPECIAL.intersection(_ALLOWED)) - {"__call__", "__await__"}
+    return ["__call__"] * called + sorted(name for name in names if found.get(name) is not None)
+
+
+def _unusable(target: Any) -> str:
+    """Why a learner's code cannot use an object of the test's, and what a test passes instead."""
+    kind = type(target)
+    if isinstance(target, io.IOBase):
+        return "an open file of the test's cannot be used here: let it pass `io.StringIO()`, or the file's name"
+    if isinstance(target, types.ModuleType):
+        return f"the module {target.__name__} that the test passes cannot be used here: let the answer import it"
+    if kind.__module__.startswith("matplotlib."):
+        return f"{kind.__name__} of the test's cannot be used here: let the answer make and return its Axes"
+    if kind.__module__ == "__main__":
+        return f"this cannot be done here with {kind.__name__} of the test's: let the class define a method for it"
+    return (
+        f"{kind.__module__}.{kind.__name__} of the test's cannot be used here: let it pass data, or a function for it"
+    )
 
 
 def _said(error: Any) -> str:
