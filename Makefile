@@ -25,10 +25,12 @@ COURSE := $(call sources,book data exercises solutions src/moi) _config.yml
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-book: html  ## build the course and serve it on this machine (PORT=8000, or the next free one)
+book: $(BOOK)  ## build the course and serve it on this machine (PORT=8000, or the next free one)
 	@$(PY) -m moi.book.serve _build/html --port $(PORT)
 
 html: $(BOOK)  ## build the course into _build/html
+	@echo "The book is in _build/html. To read it: make book"
+	@echo "(on another machine: ssh -L $(PORT):127.0.0.1:$(PORT) HOST from yours, and make book there)"
 
 lab: $(INSTALLED)  ## open the course in JupyterLab (LAB=--allow-root in a container)
 	@$(PY) -m jupyter lab --notebook-dir . --ip 127.0.0.1 $(LAB)
@@ -87,6 +89,5 @@ $(INSTALLED): pyproject.toml hatch_build.py src/moi/node.py $(FRONTEND) $(PACKAG
 	@touch $@
 
 $(BOOK): $(COURSE) $(INSTALLED)
-	@.venv/bin/jupyter-book build book --config _config.yml --toc "$(CURDIR)/book/_toc.yml" --path-output . \
-		-W -n --keep-going
+	@$(PY) -m moi.book.build
 	@touch $@

@@ -23,3 +23,5 @@ c.ClearHiddenTests.end_test_delimeter = "END HIDDEN TESTS"
 c.Execute.timeout = 60
 # Nothing hidden, and no script, in what learners read about their work.
 c.GenerateFeedback.exporter_class = "moi.grading.feedback.Feedback"
+# Long lines of what tests report wrap in the formgrader.
+c.HTMLExporter.preprocessors = ["moi.grading.formgrader.Wrapped"]

@@ -84,6 +84,12 @@ def test_changed_lock_is_installed_again(machine):
     assert machine("-q", STEP).returncode == 1
 
 
+def test_a_built_book_says_how_to_read_it_also_from_another_machine(machine):
+    said = machine("--assume-old=_build/.html", "html", "PORT=8123").stdout.splitlines()
+    assert len(said) == 2 and said[0].endswith("make book") and "ssh -L 8123:127.0.0.1:8123" in said[1]
+    assert not any("file://" in line for line in said)
+
+
 @pytest.mark.parametrize("target", ["book", "html", "test", "test-all", "lab", "exercises", "check", "bench"])
 def test_help_names_every_command(target):
     shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True).stdout

@@ -114,6 +114,7 @@ def test_answer_in_words_is_marked_in_the_formgrader(graded, lab_address, page):
     # What the tests gave stands at each of their cells.
     given = formgrader.locator(".nbgrader_cell", has_text="check_july()").first.locator("input.score")
     expect(given).to_have_attribute("placeholder", re.compile(r"^[01](\.0)?$"))
+    expect(formgrader.locator("pre", has_text=re.compile("^[✓✗] ")).first).to_have_css("white-space", "pre-wrap")
     answer = formgrader.locator(".nbgrader_cell", has_text="Student's answer").last
     answer.locator("input.score").fill("2.5")
     answer.locator("input.score").press("Tab")

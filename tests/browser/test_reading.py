@@ -123,6 +123,28 @@ def test_search_finds_a_term_from_the_header_of_any_page(reader, site):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Glossary")
 
 
+def test_no_command_in_a_table_is_broken_within_a_word_on_a_phone(reader, site):
+    page = reader(viewport=PHONE)
+    page.goto(site + "teach/grading.html")
+    assert (
+        page.evaluate("[...document.querySelectorAll('.table-box')].filter(e => e.scrollWidth > e.clientWidth)") == []
+    )
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll('td code')].flatMap(code => {
+            const walk = document.createTreeWalker(code, NodeFilter.SHOW_TEXT), found = [];
+            while (walk.nextNode())
+                for (const word of walk.currentNode.data.matchAll(/[^\\s-]+/g)) {
+                    const range = new Range();
+                    range.setStart(walk.currentNode, word.index);
+                    range.setEnd(walk.currentNode, word.index + word[0].length);
+                    if (new Set([...range.getClientRects()].map(box => box.top)).size > 1) found.push(word[0]);
+                }
+            return found;
+        })"""
+    )
+    assert broken == []
+
+
 def test_touch_targets_are_large_enough_on_a_phone(reader, site, pages):
     page = reader(viewport=PHONE, has_touch=True, is_mobile=True)
     small = []

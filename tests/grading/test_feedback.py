@@ -153,7 +153,7 @@ def test_each_idea_says_whether_it_is_earned_and_why_not(pages: dict[str, str]) 
 
 def test_scores_and_comments_are_there(pages: dict[str, str]) -> None:
     seen = words(pages["square"])
-    assert "For square 4 of 8 points" in seen and "check-double: 1 of 2" in seen and "why: 1.5 of 2" in seen
+    assert "For square 4 of 8 points" in seen and "check-double 1 of 2" in seen and "why 1.5 of 2" in seen
     assert "Say why." in seen and "<strong>why</strong>" in pages["square"]
     assert "I said $a < b$ & meant it." in seen
     assert "so far" not in seen and "by hand" not in seen and "not marked yet" not in seen
@@ -162,8 +162,8 @@ def test_scores_and_comments_are_there(pages: dict[str, str]) -> None:
 def test_what_nobody_has_marked_yet_is_not_called_nothing(pages: dict[str, str]) -> None:
     seen = words(pages["right"])
     assert "3 of 8 points so far, 3 still to be marked by hand" in seen
-    assert "why: 0 of 2" in seen and "Your answer why 0 of 2 points" in seen  # a zero that was given
-    assert "draw: not marked yet" in seen and "Task draw not marked yet" in seen
+    assert "why 0 of 2" in seen and "Your answer why 0 of 2 points" in seen  # a zero that was given
+    assert "draw not marked yet" in seen and "Task draw not marked yet" in seen
     assert "looked at again" not in seen
 
 
@@ -249,6 +249,49 @@ def test_a_formula_as_an_output_is_told_in_tex_where_python_has_no_words_for_it(
     page, _ = Feedback().from_notebook_node(new_notebook(cells=[cell]))
     assert r"$\alpha + 1$" in words(page) and "x**2" in words(page)
     assert "object" not in words(page) and "x^{2}" not in words(page)
+
+
+def test_an_answer_that_was_left_empty_says_so() -> None:
+    said = "(nothing was written here)"
+    for source in ("", " \n"):
+        for make in (new_markdown_cell, new_code_cell):
+            answer = make(source, metadata=entry("why", grade=True, solution=True, points=2.0, score=0.0))
+            assert said in words(Feedback().from_notebook_node(new_notebook(cells=[answer]))[0])
+    cells = [new_markdown_cell("", metadata=entry("given", locked=True)), new_markdown_cell("")]
+    assert said not in words(Feedback().from_notebook_node(new_notebook(cells=cells))[0])
+
+
+def _task(name: str, kind: str = "check") -> NotebookNode:
+    if kind == "words":
+        return new_markdown_cell("# My own", metadata=entry(name, grade=True, solution=True, points=2.0, score=1.0))
+    return new_code_cell("1", metadata=entry(name, grade=True, locked=True, points=1.0, score=1.0))
+
+
+@pytest.mark.parametrize(
+    ("cells", "title", "chips"),
+    [
+        ([_task("one"), _task("two")], "file", ["one", "two"]),
+        (["# All", _task("one"), "## Task", _task("two")], "All", ["one", "Task"]),
+        (
+            ["All\n===\n## A *part*\n### 1. Forecast `error` $e$ (1.5 points, by hand)", _task("one"), _task("two")],
+            "All",
+            ["1. Forecast error $e$ 1", "1. Forecast error $e$ 2"],
+        ),
+        (["# All\n## A", _task("one"), "## B", _task("two"), "## A", _task("three")], "All", ["A 1", "B", "A 2"]),
+        (["# First <b>&amp;</b>", _task("one"), "# Second", _task("two")], "file", ["First &", "Second"]),
+        (["# All", "# First", _task("one"), "# Second", _task("two")], "All", ["First", "Second"]),
+        (["# All\n## A", _task("one", "words"), _task("two")], "All", ["A 1", "A 2"]),
+        (["```\n# no heading\n```", _task("one")], "file", ["one"]),
+    ],
+)
+def test_headings_name_the_page_and_its_tasks(cells: list[Any], title: str, chips: list[str]) -> None:
+    notebook = new_notebook(cells=[new_markdown_cell(c) if isinstance(c, str) else c for c in cells])
+    page, _ = Feedback().from_notebook_node(notebook, {"metadata": {"name": "file"}})
+    found = re.findall(r'<a href="#part-\d+" title="(\w+)">(.*?) <b>[\d.]+ of', page)
+    assert [html.unescape(chip) for _, chip in found] == chips
+    assert [name for name, _ in found] == [c.metadata.nbgrader.grade_id for c in cells if not isinstance(c, str)]
+    assert f"<h1>{title}</h1>" in re.sub(r'<h1 title="file">', "<h1>", page)
+    assert f"<title>{title}: feedback</title>" in page
 
 
 def test_other_delimiters_of_a_course_are_known() -> None:
@@ -528,6 +571,7 @@ def formgrader(notebook: NotebookNode) -> str:
     config = Config()
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+    config.HTMLExporter.preprocessors = ["moi.grading.formgrader.Wrapped"]
     known = {"assignment_id": NAME, "notebook_id": NAME, "submission_id": "1", "index": 0, "total": 1, "base_url": ""}
     who = {"student": "x", "last_name": "x", "first_name": "x", "notebook_path": "x"}
     page, _ = HTMLExporter(config=config).from_notebook_node(notebook, resources={**known, **who})
@@ -679,6 +723,21 @@ def test_they_run_where_nothing_is_cleaned(visit: Any) -> None:
     expected = {*html_outputs(), *OTHER_OUTPUTS, *MARKDOWN}
     assert len((seen.ran | asked) & expected) >= 45, sorted(expected - seen.ran - asked)
     assert seen.found.marked != "INPUT"
+
+
+def test_a_long_line_of_a_test_wraps_in_both_pages(visit: Any) -> None:
+    told = "✗ a share (1): a share is a fraction from 0 to 1 & " + "not a percentage, " * 20
+    said = f"told to the instructor: {told}"
+    cell = new_code_cell("check()", metadata=entry("check", grade=True, locked=True, points=1.0, score=0.0))
+    cell.outputs = [
+        new_output("stream", name="stdout", text=f"printed {told}"),
+        new_output("display_data", {"text/plain": said}, metadata={"moi": {"for": "instructor"}}),
+    ]
+    cut = "() => [...document.querySelectorAll('pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 1).length"
+    notebook = new_notebook(cells=[cell])
+    for page, shown in ((formgrader(notebook), 2), (Feedback().from_notebook_node(notebook)[0], 1)):
+        assert words(page).count(told.strip()) == shown
+        assert visit(page, lambda tab: tab.evaluate(cut)).found == 0
 
 
 @pytest.mark.parametrize("student", STUDENTS)

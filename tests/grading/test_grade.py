@@ -624,6 +624,26 @@ def test_who_is_not_in_the_class_list_is_named(course):
     assert summary.unknown == ["anne"] and "Not in the class list before, and now added: anne." in summary.text()
 
 
+def test_who_has_handed_in_nothing_is_named_and_nothing_fails(course):
+    course.hand_in("ann")
+    assert course.grade().absent == []  # there is no class list yet
+    with course.gradebook() as book:
+        for student in ("bob", "cay", "left-out"):
+            book.add_student(student)
+    summary = course.grade()
+    assert (summary.absent, summary.status) == (["bob", "cay"], 0)
+    assert "In the class list, but handed in nothing (2; exports give 0): bob, cay" in summary.text().splitlines()
+    assert course.grade(students=["ann"]).absent == []
+    shutil.rmtree(course.root / "submitted/ann")
+    course.hand_in("bob")
+    assert course.grade().absent == ["cay"]  # what ann had handed in was graded
+    with course.gradebook() as book:
+        for number in range(100):
+            book.add_student(f"s{number:03}")
+    (line,) = (line for line in course.grade().text().splitlines() if "handed in nothing (101;" in line)
+    assert line.endswith("s028, …")
+
+
 def test_what_does_not_exist_is_named_with_what_does(course, moi):
     course.hand_in("ann")
     for asked, says in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,6 +172,30 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_a_learner_is_told(case: str, found: dict[str, str]) -> None:
     assert found[case].splitlines()[0] == CASES[case][3]
     assert "it was 30" not in found[case]
+
+
+def test_an_instructor_reads_the_line_of_the_test_and_the_learners_own(tmp_path: Path) -> None:
+    given = "from moi.grading.checks import equal, ideas, require"
+    tests = {
+        "def check():\n    assert double(3) == 6\n\ncheck()": "4 2|4 2",
+        "equal(double(3), 6, 'no')": "1|4 2",
+        "equal(3, 6, 'no')": "1",
+        "with ideas(points=2):\n    pass": "1",
+        "try:\n    double(3)\nexcept ValueError as error:\n    raise TypeError('of') from error": "2 4",
+    }
+    answer = "### BEGIN SOLUTION\ndef double(x):\n    return 2 * x\n### END SOLUTION"
+    cells = (("given", given), ("answer", answer), *(("test 1", test) for test in tests))
+    assignment = course(tmp_path, *cells)
+    wrong = "def half(x):\n    return int('a')\ndef double(x):\n    return half(x)"
+    with Bench(assignment.notebooks[0]) as bench:
+        outputs = bench.run(handed_in(assignment, {1: wrong})).outputs
+    for (test, lines), (*_, output) in zip(tests.items(), outputs[2:], strict=True):
+        trace = "\n".join(output["traceback"])
+        assert "moi/grading" not in trace and "IPython" not in trace and trace.startswith("Traceback"), test
+        parts = trace.split("\nIn the learner's process:\n")
+        found = (re.findall(r'File "<ipython-input-[^"]*", line (\d+)', part) for part in parts)
+        assert "|".join(map(" ".join, found)) == lines, test
+        assert trace.endswith(f"{output['ename']}: {output['evalue'].partition(', at ')[0]}"), test
 
 
 def test_folders_that_a_hidden_case_has_made_are_gone_when_the_visible_tests_are_told(tmp_path: Path) -> None:

@@ -87,11 +87,15 @@ class Course:
             where = self.folder(self.directory.source_directory, ".", "")
             raise CourseError(f"there is no assignment {assignment!r} in {where}{nearest(assignment, there)}")
 
+    @property
+    def left_out(self) -> set[str]:
+        """The students whom ``student_id_exclude`` leaves out."""
+        return set(self.directory.student_id_exclude.split(","))
+
     def students(self, assignment: str) -> list[str]:
-        """Who has handed in ``assignment``, but for those whom ``student_id_exclude`` leaves out."""
-        left_out = self.directory.student_id_exclude.split(",")
+        """Who has handed in ``assignment``, but for those who are left out."""
         found = self._there(self.directory.submitted_directory, None, assignment)
-        return [student for student in found if student not in left_out]
+        return [student for student in found if student not in self.left_out]
 
     def _there(self, step: str, student: str | None, assignment: str | None) -> list[str]:
         """What stands on disk in place of the one that is None."""

@@ -8,6 +8,7 @@ paths of the machine. It runs no script and loads nothing: formulas stay in TeX.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,7 @@ _PATH = re.compile(
     r"""(?:file://|(?<![\w/:.~<…-]))(?:~/(?=[^\s/])|/(?=[^\s/]+/))(?:[^\s/\\'"<>:|]+/)*([^\s/\\'"<>:|]*)"""
 )
 _WINDOWS_PATH = re.compile(r"""\b[A-Za-z]:\\(?:[^\s\\/'"<>:|]+\\)+([^\s\\/'"<>:|]*)""")
+_POINTS = re.compile(r"\s*\(\d[\d.]* points?\b[^()]*\)$")  # at the end of a heading: they are said beside it
 _CLASS = re.compile(r"[a-z0-9]{1,3}|highlight|tex|task-list-item(-checkbox)?|ansi-[a-z-]+")
 _STYLE = re.compile(r"text-align:\s*(left|right|center)|(background-)?color: rgb\(\d+,\d+,\d+\)")
 
@@ -58,12 +60,22 @@ class Idea:
     message: str
 
 
+@dataclass(eq=False)
+class Heading:
+    """A heading of the author's."""
+
+    text: str
+    level: int
+
+
 @dataclass
 class Part:
     """One cell as the page shows it; ``kind`` is text, code, answer, checks or task."""
 
     kind: str
     name: str = ""
+    heading: Heading | None = None  # the nearest one above
+    called: str = ""  # what the page calls it: its heading, or its name where there is none
     score: float | None = None
     points: float | None = None
     body: Markup = Markup()
@@ -71,6 +83,10 @@ class Part:
     outputs: list[Markup] = field(default_factory=list)
     comment: Markup = Markup()
     open: str = ""  # "unmarked": a person has to mark it; "again": a person has, and has to look at it again
+
+    @property
+    def has_points(self) -> bool:
+        return bool(self.points) and self.score is not None
 
     @property
     def state(self) -> str:
@@ -109,9 +125,14 @@ class Feedback(Exporter):
         graded = resources.get("nbgrader", {})
         frame = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         frame.filters["points"] = lambda value: f"{round(float(value), 2):g}"
-        parts = list(_Reader(self, nb).parts())
+        reader = _Reader(self, nb)
+        parts = list(reader.parts())
+        title = _title(reader.headings, parts)
+        _call(parts, title)
+        name = clean_text(graded.get("notebook") or resources.get("metadata", {}).get("name", ""))
         page = frame.from_string(_PAGE).render(
-            title=clean_text(graded.get("notebook") or resources.get("metadata", {}).get("name", "")),
+            title=title.text if title else name,
+            name=name,
             student=clean_text(graded.get("student") or ""),
             unreadable=nb.metadata.get("moi", {}).get("grading", {}).get("unreadable", False),
             score=graded.get("score"),
@@ -140,6 +161,7 @@ class _Reader:
         )
         self.nb = nb
         self.canvas = Canvas()
+        self.headings: list[Heading] = []
         self.language = str(nb.metadata.get("kernelspec", {}).get("language") or "python")
         self.names = [str(_graded(cell).get("grade_id")) for cell in nb.cells if _graded(cell)]
         # What tests printed may quote them (a learner's object can look at its caller).
@@ -165,12 +187,16 @@ class _Reader:
             part.comment = self._markdown(entry.get("comment"))
             source = self._source(cell, part)
             if cell.cell_type == "markdown":
-                part.body = self._markdown(source, cell.get("attachments"))
+                headings = self.headings if part.kind != "answer" else []
+                part.body = self._markdown(source, cell.get("attachments"), headings)
             elif cell.cell_type == "code":
                 part.body = self._code(source)
                 self._show(cell, part)
             else:
                 continue
+            if part.kind == "answer" and not source.strip():
+                part.body = Markup('<p class="nothing">(nothing was written here)</p>')
+            part.heading = self.headings[-1] if self.headings else None
             yield part
 
     def _source(self, cell: NotebookNode, part: Part) -> str:
@@ -236,12 +262,15 @@ class _Reader:
             text = "\n".join("…" if any(s in strip_ansi(line) for s in self.secrets) else line for line in lines)
         return text
 
-    def _markdown(self, source: Any, attachments: Any = None) -> Markup:
+    def _markdown(self, source: Any, attachments: Any = None, headings: list[Heading] | None = None) -> Markup:
         if not source:
             return Markup()
         pictures = clean_attachments(attachments)
         renderer = _Plain(escape=False, attachments=pictures, exclude_anchor_links=True)
-        return _sanitised(MarkdownWithMath(renderer=renderer).render(clean_markdown(source, pictures, self.names)))
+        made = MarkdownWithMath(renderer=renderer).render(clean_markdown(source, pictures, self.names))
+        if headings is not None:
+            headings += renderer.headings
+        return _sanitised(made)
 
     def _code(self, source: str) -> Markup:
         try:
@@ -252,7 +281,16 @@ class _Reader:
 
 
 class _Plain(IPythonRenderer):
-    """nbconvert's renderer, with formulas as TeX and diagrams as text: neither needs a script."""
+    """nbconvert's renderer, with formulas as TeX and diagrams as text: neither needs a script. It notes headings."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.headings: list[Heading] = []
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        if words := _POINTS.sub("", Markup(text).striptags()):
+            self.headings.append(Heading(words, level))
+        return super().heading(text, level, **attrs)
 
     def block_math(self, body: str) -> str:
         return f'<span class="tex">{super().block_math(body)}</span>'
@@ -265,6 +303,27 @@ class _Plain(IPythonRenderer):
 
     def block_mermaidjs(self, code: str) -> str:
         return f"<pre>{self.escape_html(code)}</pre>"
+
+
+def _title(headings: list[Heading], parts: list[Part]) -> Heading | None:
+    """The notebook's first heading, unless it is that of the first task among others of its level."""
+    if not headings:
+        return None
+    first, *others = headings
+    of_a_task = any(part.heading is first and part.kind not in ("text", "code") for part in parts)
+    return None if of_a_task and any(other.level <= first.level for other in others) else first
+
+
+def _call(parts: list[Part], title: Heading | None) -> None:
+    """Give each part its heading as what it is called, with a number where several have points under the same one."""
+    for part in parts:
+        part.called = part.name if part.heading in (None, title) else part.heading.text
+    counts = Counter(part.called for part in parts if part.has_points)
+    numbers = Counter[str]()
+    for part in parts:
+        if part.has_points and counts[part.called] > 1:
+            numbers[part.called] += 1
+            part.called += f" {numbers[part.called]}"
 
 
 def _graded(cell: NotebookNode) -> dict[str, Any]:
@@ -380,9 +439,13 @@ body {
 }
 a { color: var(--link); }
 h1, h2, h3 { line-height: 1.25; }
+main h1 { font-size: 1.5rem; }
+main h2 { font-size: 1.3rem; }
+main h3 { font-size: 1.1rem; }
 pre, code, .tex { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .875em; }
 pre { margin: .5rem 0; padding: .6rem .75rem; background: var(--soft); border-radius: .4rem; overflow-x: auto; }
 pre.output { background: none; padding: .25rem 0; max-height: 30rem; }
+.checks pre.output { white-space: pre-wrap; }
 pre.error { background: var(--none-soft); color: var(--none); white-space: pre-wrap; max-height: 30rem; }
 .tex { white-space: pre-wrap; }
 img { max-width: 100%; height: auto; background: #fff; }
@@ -398,6 +461,7 @@ nav a {
   display: block; padding: .3rem .7rem; border-radius: 1rem; text-decoration: none; font-size: .9rem;
   min-height: 2rem; color: var(--quiet); background: var(--soft);
 }
+nav b { white-space: nowrap; }
 .score {
   padding: .1rem .6rem; border-radius: 1rem; font-weight: 600; white-space: nowrap;
   color: var(--quiet); background: var(--soft);
@@ -431,6 +495,7 @@ ul.ideas .message { grid-column: 2 / -1; padding-left: .6rem; border-left: 2px s
 .earned .mark, .earned .worth { color: var(--full); }
 .missed .mark, .missed .worth { color: var(--none); }
 .open .mark, .open .worth { color: var(--quiet); }
+.nothing { color: var(--quiet); }
 details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 .comment {
   margin-top: .75rem; padding: .25rem .9rem; background: var(--soft); border-left: .3rem solid var(--link);
@@ -442,7 +507,7 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 </head>
 <body>
 <header class="top">
-<h1>{{ title }}</h1>
+<h1 title="{{ name }}">{{ title }}</h1>
 {% if student %}
 <p>For {{ student }}</p>
 {% endif %}
@@ -461,9 +526,9 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 {% endif %}
 <nav aria-label="Points by task">
 <ol>
-{% for part in parts if part.points and part.score is not none %}
+{% for part in parts if part.has_points %}
 <li class="{{ part.state }}">
-<a href="#part-{{ parts.index(part) }}">{{ part.name }}: {{ mark(part) }}</a>
+<a href="#part-{{ parts.index(part) }}" title="{{ part.name }}">{{ part.called }} <b>{{ mark(part) }}</b></a>
 </li>
 {% endfor %}
 </ol>
@@ -475,8 +540,8 @@ details summary { color: var(--quiet); cursor: pointer; padding: .25rem 0; }
 {% if part.kind not in ("text", "code") %}
 <header>
 <h2>{{ {"answer": "Your answer", "checks": "Checks", "task": "Task"}[part.kind] }}
-<small>{{ part.name }}{{ ", to be looked at again" if part.open == "again" }}</small></h2>
-{% if part.points and part.score is not none %}
+<small title="{{ part.name }}">{{ part.called }}{{ ", to be looked at again" if part.open == "again" }}</small></h2>
+{% if part.has_points %}
 <span class="score">{{ mark(part) }}{{ "" if part.open == "unmarked" else " points" }}</span>
 {% endif %}
 </header>

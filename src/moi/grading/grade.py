@@ -33,6 +33,7 @@ from moi.grading.stage import learner_files, read_submission
 
 BENCH = "moi.grading.run:Bench"
 LOCK = ".moi-grade.lock"
+MOST_NAMED = 30  # of those who have handed in nothing
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -96,6 +97,7 @@ class Summary:
     unsafe: list[str] = field(default_factory=list)  # whose grades were made without isolation, now or before
     empty: list[str] = field(default_factory=list)  # who handed in nothing that could be read
     unknown: list[str] = field(default_factory=list)  # who is new to a gradebook that had a class
+    absent: list[str] = field(default_factory=list)  # who is in the class list and has handed in nothing
     waiting: int = 0  # submissions of the class that wait for marks by hand
     seconds: dict[str, float] = field(default_factory=dict)  # summed over submissions, "total" and "start" apart
 
@@ -124,6 +126,9 @@ class Summary:
             lines.append(f"Handed in no notebook of the assignment that could be read, so without points: {names}.")
         if self.unknown:
             lines.append(f"Not in the class list before, and now added: {', '.join(self.unknown)}.")
+        if self.absent:
+            named = ", ".join(self.absent[:MOST_NAMED]) + ", …" * (len(self.absent) > MOST_NAMED)
+            lines.append(f"In the class list, but handed in nothing ({len(self.absent)}; exports give 0): {named}")
         if self.moved:
             lines.append("Grades that moved:")
             lines += [
@@ -230,6 +235,8 @@ class _Run:
             self.held = self.book.submissions()
             if there := self.book.class_list():
                 self.summary.unknown = [student for student in self.students if student not in there]
+            if not self.asked.students:
+                self.summary.absent = sorted(there - self.course.left_out - self.held.keys() - set(self.students))
             to_run, at_once = self._sorted_out()
             self.told.expect(len(to_run) + len(at_once))
             for student in at_once:

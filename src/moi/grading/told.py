@@ -11,15 +11,21 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import os
 import re
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import IPython
+
 from moi.grading import checks
 from moi.grading.line import Gone
 from moi.grading.remote import CannotJudge
 
+# Whose frames say nothing of a test or of a learner's code; in a learner's trace they are text.
+_GRADERS = tuple(os.path.dirname(file) + os.sep for file in (__file__, IPython.__file__))
+_FRAME = re.compile(rf'^  File "(?:{"|".join(map(re.escape, _GRADERS))})[^"\n]*", line .*\n(?:    .*\n)*', re.MULTILINE)
 _ALSO_HIDDEN = "a hidden test does not hold"
 _NOT_AGAIN = "this test does not hold"
 # Sentences of `checks`, which are the same whatever a learner's code says.
@@ -57,9 +63,9 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
         told = words
     else:
         told = _ALSO_HIDDEN if hidden else _NOT_AGAIN
-    full = "".join(traceback.format_exception(failure))
+    full = _without_the_grader(failure)
     if trace := getattr(failure, "learners_trace", ""):
-        full += f"\nIn the learner's process:\n{trace}"
+        full += f"\nIn the learner's process:\n{_FRAME.sub('', trace)}"
     name = next(kind.__name__ for kind in type(failure).__mro__ if "remote" not in vars(kind) or not revealed)
     if isinstance(failure, Gone):
         name = "Ended"
@@ -67,6 +73,17 @@ def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[
         name = "Error"  # a learner's code chooses among many
     trace = full.splitlines()[-200:]
     return {"output_type": "error", "ename": name, "evalue": told, "traceback": trace, "settled": settled}
+
+
+def _without_the_grader(failure: BaseException) -> str:
+    """The traceback, without what stands between the lines of the test and the error."""
+    whole = traceback.TracebackException.from_exception(failure)
+    left = [whole]
+    while left:
+        one = left.pop()
+        one.stack[:] = [frame for frame in one.stack if not frame.filename.startswith(_GRADERS)]
+        left += filter(None, (one.__cause__, one.__context__, *(one.exceptions or ())))
+    return "".join(whole.format())
 
 
 def _is_stated(words: str, step: dict[str, Any], line: int | None) -> bool:
