@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import traceback
@@ -276,7 +277,7 @@ def test_any_message_is_a_value_or_cannot_cross(form: Any) -> None:
 def test_whatever_a_message_says_of_warnings_it_has_an_answer_or_ends_the_line(warned: Any) -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
-    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], [], None, []], "", None])
+    target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
     data = packed(["answer", 5, [], [[], {}, warned]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True):
         theirs.send(struct.pack("!I", len(data)) + data)
@@ -287,13 +288,15 @@ def test_whatever_a_message_says_of_warnings_it_has_an_answer_or_ends_the_line(w
 def test_only_so_many_warnings_are_taken() -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
-    target = session.resolve(["object", 0, ["class", 1, "a", "A", None, [], [], [], None, []], "", None])
+    target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
     form = [error_form("UserWarning", ["mind"], {}), "mind", None, "", []]
     data = packed(["answer", 5, [], [[], {}, [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        theirs.sendall(struct.pack("!I", len(data)) + data)
+        sending = threading.Thread(target=theirs.sendall, args=(struct.pack("!I", len(data)) + data,))
+        sending.start()  # it is more than a socket holds
         assert session.call(target, (), {}) == 5
+        sending.join()
     assert len(seen) == 1000
 
 

@@ -19,11 +19,9 @@ class Stop:
 def chart():
     plt.plot([1, 2])
 
-def price():
-    return 2
-
-def bill(n):
-    return n * price()
+def throw():
+    import random
+    return random.randint(1, 10**9)
 
 total = 3
 ### END SOLUTION
@@ -34,8 +32,7 @@ total = 3
     ("test", "says"),
     [
         ("chart()\nassert len(plt.gca().lines) == 1", "have the answer return its Axes"),
-        ("with patch('__main__.price', lambda: 5):\n    assert bill(2) == 10", "replaced as an argument"),
-        ("price = lambda: 5\nassert bill(2) == 10", "earns 0 of 2 points"),
+        ("import random\nrandom.randint = lambda a, b: b\nassert throw() == 10**9", "use `unittest.mock.patch`"),
         ("import pickle\nassert pickle.dumps(Stop('pier'))", "compare its attributes"),
         ("assert Stop('pier') == Stop('pier')", "compare attributes"),
         ("assert total == 4, 'three and one'", "AssertionError: three and one (line 1 of the cell)"),

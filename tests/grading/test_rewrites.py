@@ -11,7 +11,7 @@ from moi.grading.gate import findings
 from moi.grading.rewrites import REWRITES, Rewrite
 
 GIVEN = """
-import pickle
+import pickle, random
 from unittest.mock import patch
 import matplotlib.pyplot as plt
 
@@ -31,14 +31,6 @@ class Stop:
 class Pier(Place):
     pass
 
-visited = []
-
-def visit(place):
-    visited.append(place)
-
-def visits():
-    return list(visited)
-
 def route():
     return [Stop('pier')]
 
@@ -47,16 +39,8 @@ def chart():
     ax.plot([1, 2])
     return ax
 
-def price():
-    return 2
-
-def bill(n, price=None):
-    return n * (globals()['price'] if price is None else price)()
-
-rate = 0.2
-
-def tax(x, rate=None):
-    return x * (globals()['rate'] if rate is None else rate)
+def throw():
+    return random.randint(1, 10**9)
 
 def keep(name):
     if name.endswith('.pkl'):

@@ -124,7 +124,7 @@ class Crossing:
             for n in sorted(others.keys() - holding.keys(), reverse=True):
                 self.things[n] = copy.deepcopy(others[n], memory)
             for n, copied in holding.items():
-                _assign(copied, copy.deepcopy(copied, memory))
+                assign(copied, copy.deepcopy(copied, memory))
                 self.things[n] = copied
         except RecursionError:
             raise CannotCross("it is nested too deeply") from None
@@ -170,7 +170,7 @@ class Codec:
                 crossing.handles.append(part)
                 return ["there", self.export(part)]
             known = crossing.numbers.get(id(part))
-            alone = known is not None or can_change(part) or self._is_mutable_object(kind)
+            alone = known is not None or self.is_mutable(part)
             if alone or (depth > NESTED and (kind is tuple or kind is frozenset or _is_named(kind))):
                 met.append((part, ["same", known]))
                 return met[-1][1]
@@ -264,8 +264,11 @@ class Codec:
         library = isinstance(sys.modules.get(kind.__module__), types.ModuleType)
         return library and (issubclass(kind, enum.Enum) or dataclasses.is_dataclass(kind))
 
-    def _is_mutable_object(self, kind: type) -> bool:
-        return kind.__module__ == "__main__" and self._by_value(kind) and not issubclass(kind, enum.Enum)
+    def is_mutable(self, value: Any) -> bool:
+        """Whether ``value`` is data that can be changed in place, an object of a given class among them."""
+        kind = type(value)
+        of_given = kind.__module__ == "__main__" and self._by_value(kind) and not issubclass(kind, enum.Enum)
+        return of_given or can_change(value)
 
     def decode(self, form: Any, crossing: Crossing | None = None) -> Any:
         """The value of ``form``. Raises :class:`CannotCross` for what is none."""
@@ -436,7 +439,7 @@ class Codec:
             thing, value = crossing.things[number], self.decode(form, crossing)
             if type(value) is not type(thing):
                 raise CannotCross("a change into another kind of value")
-            _assign(thing, value)
+            assign(thing, value)
 
 
 @contextlib.contextmanager
@@ -563,7 +566,7 @@ def _may_hold(thing: Any) -> bool:
     return isinstance(thing, holds) or (_has_fields(kind) and hasattr(thing, "__dict__"))
 
 
-def _assign(thing: Any, value: Any) -> None:
+def assign(thing: Any, value: Any) -> None:
     """Give ``thing`` the content of ``value``, which is of its kind."""
     if _has_fields(type(thing)):
         fields: Mapping[str, Any] = vars(value)

@@ -31,6 +31,7 @@ from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import CannotJudge, is_remote, known
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
+from moi.grading.together import Patches
 
 MOST_CULPRITS = 4
 MOST_OUTPUT = 24 << 20  # bytes that a submission's cells may show
@@ -90,6 +91,7 @@ class Judge:
         self.slow: set[int] = set()  # tests in which time was lost
         self.culprits = 0
         self.testing = False  # whether a test cell is running
+        self.patches = Patches()
         sys.addaudithook(self._look_out)
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
@@ -346,6 +348,7 @@ class Judge:
         def prepare(session: Session) -> None:
             session.take_changes = take_changes
             session.quiet = self.revealed
+            session.patches = self.patches.now
             session.cells = [self._source(before) for before in range(place) if before not in self.left_out]
             known = (self.work["seen"] or {}).get(self.staged[place][2])
             if known is not None and known[0] is not None:
@@ -394,6 +397,9 @@ class Judge:
             for name in wanted:
                 self.shell.user_ns.pop(name, None)
             self.shell.user_ns.update(found | {name: self.imported[name] for name in found if name in self.imported})
+            if step["together"]:
+                with contextlib.suppress(Gone, Failed):
+                    session.share(self.shell.user_ns, [name for name in wanted if name not in self.imported])
 
         def reconnect(gone: Gone) -> None:
             nonlocal started

@@ -17,6 +17,7 @@ import socket
 import sys
 import traceback
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
 from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
+from moi.grading.together import Names, Patched
 
 PAIRS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift divmod".split()  # noqa: SIM905
 # What an object can do beyond attributes: these of its class are known to the judge.
@@ -40,6 +42,7 @@ SPECIAL = frozenset(
     __aiter__ __anext__ __aenter__ __aexit__
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
+OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")  # asks that the learner's code answers
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
@@ -66,6 +69,8 @@ class Agent(Line):
         self._telling = 0  # errors within each other
         self.folder = Folder()
         self.warned: list[Any] = []
+        self.patched = Patched()
+        self.names = Names({}, (), self.codec)
 
     def _take(self, most: int) -> tuple[bytes, list[int]]:
         assert self.end is not None
@@ -86,11 +91,20 @@ class Agent(Line):
         streams = sys.stdout, sys.stderr
         recorder = self.shell.recorder
         sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
+        before = self.patched.swap(what in OF_OBJECTS)
         try:
             result = getattr(self, f"do_{what}")(*given)
         finally:
+            self.patched.swap(before)
             sys.stdout, sys.stderr = streams
         return result
+
+    def ask(self, what: str, *given: Any, descriptors: Sequence[int] = ()) -> Any:
+        before = self.patched.swap(False)  # what a test has patched is for the learner's code alone
+        try:
+            return super().ask(what, *given, descriptors=descriptors)
+        finally:
+            self.patched.swap(before)
 
     do_start = start
 
@@ -127,6 +141,19 @@ class Agent(Line):
         """Of each name the first that is bound to the same object."""
         first: dict[int, str] = {}
         return [first.setdefault(id(self.shell.user_ns.get(name, name)), name) for name in names]
+
+    def do_share(self, names: list[str]) -> None:
+        """Have these names together with the test from now on."""
+        self.names = Names(self.shell.user_ns, names, self.codec)
+
+    def do_take(self, changes: dict[str, Any]) -> None:
+        self.names.take(changes)
+
+    def do_changes(self) -> dict[str, list[Any]]:
+        return self.names.changes()
+
+    def do_patch(self, patches: list[tuple[str, str, Any]]) -> None:
+        self.patched.have(patches, importlib.import_module)
 
     def do_call(self, target: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
         return target(*given, **named)

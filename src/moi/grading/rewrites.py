@@ -39,14 +39,6 @@ REWRITES = (
         "assert total == 3",
     ),
     Rewrite(
-        r"\bpatch(\.object)?\(",
-        "patches a function that the answer calls",
-        "what a test patches changes in the judge's process alone; only `input` and printing reach across",
-        "have the function take what is to be replaced as an argument",
-        "with patch('__main__.price', lambda: 5):\n    assert bill(2) == 10",
-        "assert bill(2, price=lambda: 5) == 10",
-    ),
-    Rewrite(
         r"\b(In|Out|_ih|_oh)\[",
         "looks at what the learner ran or saw",
         "what the learner ran and saw is not here",
@@ -55,12 +47,12 @@ REWRITES = (
         "assert total == 3",
     ),
     Rewrite(
-        r"\bglobal\b|\bsetattr\(",
-        "sets a global name that the answer reads",
-        "a name that the test binds stays in the judge's process",
-        "pass what the function needs as an argument",
-        "def dearer():\n    global rate\n    rate = 0.5\ndearer()\nassert tax(10) == 5",
-        "assert tax(10, rate=0.5) == 5",
+        r"(?m)^\s*(random|time|datetime|builtins|os|math)\.\w+ *=[^=]|\bmonkeypatch\b|\bsetattr\(",
+        "puts something in the place of a library's function",
+        "what a test sets in a library changes in the judge's process alone",
+        "use `unittest.mock.patch`, which reaches across",
+        "import random\nrandom.randint = lambda a, b: 6\nassert throw() == 6",
+        "with patch('random.randint', return_value=6):\n    assert throw() == 6",
     ),
     Rewrite(
         r"\bread_pickle\(|\bpickle\.loads?\(|\bsubprocess\b|\bos\.system\(",
@@ -101,14 +93,6 @@ REWRITES = (
         "have a method of the object change it",
         "stop = Stop('pier')\nstop.lines.append(4)\nassert stop.lines == [4]",
         "stop = Stop('pier')\nstop.serve(4)\nassert stop.lines == [4]",
-    ),
-    Rewrite(
-        r"(?m)^\s*\w+\([^=\n]*\)\s*$",
-        "reads a name of the answer's that a function has changed meanwhile",
-        "the answer's names are read when the test begins",
-        "have a function return it",
-        "visit('pier')\nassert visited == ['pier']",
-        "visit('pier')\nassert visits() == ['pier']",
     ),
     Rewrite(
         r"==",

@@ -83,11 +83,24 @@ class Bench:
         try:
             self._start()
             # The author's own answers show what tests do with objects, and what functions are meant to change.
-            self.reference = self.run(as_written(notebook))
+            self.reference = self._reference()
             self.seen = self.reference.seen
         except BaseException:
             self.close()
             raise
+
+    def _reference(self) -> Run:
+        """The reference, with names that answers and tests have together only in those tests that need it."""
+        found = self.run(as_written(self.notebook))
+        failed = [cell for cell, (uses, _) in found.seen.items() if uses is None]
+        if not failed:
+            return found
+        for cell in failed:
+            self.steps[cell]["together"] = True
+        again = self.run(as_written(self.notebook))
+        for cell in failed:
+            self.steps[cell]["together"] = again.seen.get(cell, [None])[0] is not None
+        return again
 
     def run(self, staged: Staged, files: Mapping[str, bytes] | None = None) -> Run:
         """Run one submission. Whatever its code does, this returns; it raises only if the machine itself fails."""
@@ -267,7 +280,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
         step: dict[str, Any] = {
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-            "wanted": [], "calls": [], "imports": [], "sentences": [],
+            "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False,
         }  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
@@ -311,8 +324,10 @@ def _public(release: str, learners: set[str]) -> str:
     if code is None:
         return ""
     kept = []
+    deleted = {n.id for n in ast.walk(code.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
     for statement in code.tree.body:
         simple = isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
+        simple = simple and getattr(statement, "name", "") not in deleted
         if isinstance(statement, ast.Assign):
             used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
             # What it sets of a module or an object, as in `builtins.input = typed`, it may set back in another way.

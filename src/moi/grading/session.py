@@ -30,7 +30,7 @@ from moi.grading.codec import CannotCross, Crossing, There, can_change, data_cla
 from moi.grading.content import BY_NAME, FIXED, fixed_base
 from moi.grading.coroutines import run_to_end
 from moi.grading.folder import Folder
-from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, PAIRS, SPECIAL
+from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, OF_OBJECTS, PAIRS, SPECIAL
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import (
     CannotJudge,
@@ -45,6 +45,7 @@ from moi.grading.remote import (
     known,
 )
 from moi.grading.sources import Sources
+from moi.grading.together import Names
 
 # What a learner's function may do with an object that the test has passed to it; with one of its own classes, all.
 _ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
@@ -59,7 +60,6 @@ _OF_PYTHON: dict[str, type] = {
     for kind in (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
                  types.CoroutineType, types.AsyncGeneratorType)
 }  # fmt: skip
-_OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")
 _DRAWS = "draws from the shared random state"
 
 
@@ -97,6 +97,7 @@ class Session(Line):
         self.show: Callable[[list[Any]], None] = lambda shown: None
         self.when_lost: Callable[[Gone], None] | None = None
         self.instead: dict[str, Any] = {}  # by name, what is called in the place of the objects here
+        self.patches: Callable[[], list[tuple[str, str, Any]]] = list  # what the test has patched
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -112,6 +113,8 @@ class Session(Line):
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
         self._warned: list[Any] = []  # what the learner's code has warned of
+        self._names: Names | None = None
+        self._patched: list[tuple[str, str, int]] = []  # what is patched over there
         self._shown: dict[Any, Any] = {}  # warnings that are not shown twice
         self._warns = False
         self._asked_back = False
@@ -395,17 +398,17 @@ class Session(Line):
         before = self._ways, self._asked_back, self._arguments
         self._ways, self._asked_back = _ways(what, given), False
         self._arguments = (*given[1], *given[2].values()) if what == "call" else ()
-        if what == "special" and given[1] in (
-            "__exit__",
-            "__aexit__",
-        ):  # what an error of the test's says is not for the learner
+        # What an error of the test's says is not for the learner.
+        if what == "special" and given[1] in ("__exit__", "__aexit__"):
             given = (*given[:2], (*given[2][:1], None, None))
         try:
+            self._bring_over(what)
             with self._draws_noted(what):
                 try:
                     result, error = super().ask(what, *given, descriptors=descriptors), None
                 except Failed as failure:
                     result, error = None, self._error(failure.form, what, given)
+            self._bring_back(what)
             self._warn(what, given)
         except Gone as gone:
             told, self.when_lost = self.when_lost, None
@@ -417,6 +420,33 @@ class Session(Line):
         if error is not None:
             raise error
         return result
+
+    def share(self, space: dict[str, Any], names: Sequence[str]) -> None:
+        """Have ``names`` together with the learner's code from now on: what either side binds or changes."""
+        super().ask("share", list(names))
+        self._names = Names(space, names, self.codec)
+
+    def _bring_over(self, what: str) -> None:
+        """Have over there what the test has patched, bound and changed."""
+        if what not in OF_OBJECTS:
+            return
+        patches = self.patches()
+        if (now := [(module, name, id(value)) for module, name, value in patches]) != self._patched:
+            self._patched = now
+            super().ask("patch", patches)
+        if self._names is not None and (changes := self._names.changes()):
+            super().ask("take", changes)
+
+    def _bring_back(self, what: str) -> None:
+        """Have here what the learner's code has bound and changed."""
+        if self._names is None or what not in OF_OBJECTS:
+            return
+        changes = dict(super().ask("changes"))
+        if others := [name for name in changes if not self._meant(f"changes the name {name}")]:
+            self.changed_things = True
+            if not self.take_changes:
+                changes = {name: change for name, change in changes.items() if name not in others}
+        self._names.take(changes)
 
     def call(self, target: Any, given: Sequence[Any], named: dict[str, Any]) -> Any:
         """Call a learner's object."""
@@ -461,7 +491,7 @@ class Session(Line):
     @contextlib.contextmanager
     def _draws_noted(self, what: str) -> Any:
         """Note whether the reference draws from the random state that the test has set."""
-        if self.allowed is not None or what not in _OF_OBJECTS or _DRAWS in self.asked or not self._uses_chance():
+        if self.allowed is not None or what not in OF_OBJECTS or _DRAWS in self.asked or not self._uses_chance():
             yield
             return
         before = super().ask("apply", chance.__name__, "state", ())
@@ -522,7 +552,7 @@ class Session(Line):
 
     def _warn(self, what: str, given: Sequence[Any]) -> None:
         """Warn here of what the learner's code has warned of: a test may record it, or have made an error of it."""
-        if what not in _OF_OBJECTS or self._warns:  # one at a time, though it may ask for its own words
+        if what not in OF_OBJECTS or self._warns:  # one at a time, though it may ask for its own words
             return
         self._warns = True
         try:
@@ -540,7 +570,7 @@ class Session(Line):
     def _may_raise(self, kind: type[BaseException], what: str, given: Sequence[Any]) -> bool:
         """Whether a learner's code may raise such an error in a test; else the test is told of it by another."""
         if issubclass(kind, SystemExit):
-            return what in _OF_OBJECTS  # and not the agent itself, for which no test could wait
+            return what in OF_OBJECTS  # and not the agent itself, for which no test could wait
         if issubclass(kind, (StopIteration, StopAsyncIteration)):  # it would end a loop of the test's
             if what == "special":
                 return given[1] in ("__next__", "__await__")
@@ -599,7 +629,10 @@ def _special(kind: type, called: bool) -> list[str]:
     if kind is types.CoroutineType:
         return ["__await__"]
     found = dict(pair for base in reversed(kind.__mro__[:-1]) for pair in vars(base).items())
-    names = (SPECIAL if kind.__module__ == "__main__" else SPECIAL.intersection(_ALLOWED)) - {"__call__", "__await__"}
+    names = (SPECIAL if kind.__module__ in ("__main__", "unittest.mock") else SPECIAL.intersection(_ALLOWED)) - {
+        "__call__",
+        "__await__",
+    }
     return ["__call__"] * called + sorted(name for name in names if found.get(name) is not None)
 
 

@@ -1,0 +1,100 @@
+"""What a test and the learner's code have together: names that either binds or changes, and what the test patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+from moi.grading.codec import Codec, assign, packed
+
+_NOTHING = object()
+
+
+class Names:
+    """One side's end of shared ``names``, those of ``space``: it says what has changed, and takes what has there."""
+
+    def __init__(self, space: dict[str, Any], names: Iterable[str], codec: Codec) -> None:
+        self.space = space
+        self.codec = codec
+        self.known = {name: self._now(name) for name in names}
+
+    def changes(self) -> dict[str, list[Any]]:
+        """By name, since last time: whether it is still the same thing, and the thing."""
+        found = {}
+        for name, before in self.known.items():
+            thing, state = now = self._now(name)
+            same = thing is before[0]
+            if thing is not _NOTHING and not (same and state == before[1]):
+                found[name] = [same, thing]
+                self.known[name] = now
+        return found
+
+    def take(self, changes: Mapping[str, Any]) -> None:
+        """Have the same here; what is changed in place there is changed in place here."""
+        for name, (same, value) in changes.items():
+            if name not in self.known:
+                continue
+            thing = self.known[name][0]
+            if same is True and type(value) is type(thing) and self.codec.is_mutable(value):
+                assign(thing, value)
+            else:
+                self.space[name] = value
+            self.known[name] = self._now(name)
+
+    def _now(self, name: str) -> tuple[Any, bytes]:
+        thing = self.space.get(name, _NOTHING)
+        try:
+            return thing, packed(self.codec.encode(thing))
+        except Exception:
+            return thing, b""
+
+
+class Patches:
+    """What ``unittest.mock.patch`` has replaced in modules, as long as it has."""
+
+    def __init__(self) -> None:
+        self._open: list[Any] = []
+        enter, leave = mock._patch.__enter__, mock._patch.__exit__  # type: ignore[attr-defined]
+
+        def entered(patch: Any) -> Any:
+            made = enter(patch)
+            self._open.append(patch)
+            return made
+
+        def left(patch: Any, *why: Any) -> Any:
+            self._open = [other for other in self._open if other is not patch]
+            return leave(patch, *why)
+
+        mock._patch.__enter__, mock._patch.__exit__ = entered, left  # type: ignore[attr-defined, method-assign]
+
+    def now(self) -> list[tuple[str, str, Any]]:
+        """Module, name, and what stands there. Typed input, streams and the test's own names cross by other ways."""
+        found = {
+            (patch.target.__name__, patch.attribute): getattr(patch.target, patch.attribute, None)
+            for patch in self._open
+            if isinstance(patch.target, ModuleType) and patch.target.__name__ not in ("__main__", "sys")
+        }
+        found.pop(("builtins", "input"), None)
+        return [(*place, value) for place, value in found.items()]
+
+
+class Patched:
+    """The learner's end of that: ``swap`` puts what the test has patched in its place, and takes it out again."""
+
+    def __init__(self) -> None:
+        self._places: list[tuple[Any, str, Any]] = []
+        self.on = False
+
+    def have(self, patches: Iterable[tuple[str, str, Any]], module: Callable[[str], Any]) -> None:
+        self._places = [(module(name), attribute, value) for name, attribute, value in patches]
+
+    def swap(self, on: bool) -> bool:
+        """Returns what was the case before."""
+        before, self.on = self.on, on
+        if before != on:
+            for at, (place, attribute, other) in enumerate(self._places):
+                self._places[at] = place, attribute, getattr(place, attribute)
+                setattr(place, attribute, other)
+        return before
