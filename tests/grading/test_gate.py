@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from classroom import course
 
+from moi.grading.assignment import read_assignment
 from moi.grading.gate import CannotCheck, check, findings
 
 GIVEN = "import matplotlib.pyplot as plt\nfrom unittest.mock import patch"
@@ -60,3 +61,25 @@ def test_an_assignment_that_is_not_there_is_refused_before_any_is_tried(tmp_path
     course(tmp_path, ("given", GIVEN), ("answer", ANSWER), ("test 2", "assert total == 3"))
     with pytest.raises(CannotCheck, match="there is no assignment 'weak' in .*; did you mean 'week'"):
         check(["week", "weak"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("test", "mistaken"),
+    [
+        ("a, b = Stop('a'), Stop('b')\nassert a.lines is not b.lines", True),
+        ("a, b = Stop('a'), Stop('b')\na.lines.append(3)\nassert b.lines == []", True),
+        ("a, b = Stop('a'), Stop('b')\nassert a is not b and a.lines is not None and a.place is not b.place", False),
+        ("a, b = Stop('a'), Stop('b')\na.serve(3)\nassert b.lines == [] and sorted(a.lines) == [3]", False),
+    ],
+)
+def test_a_test_that_takes_a_copy_for_the_thing_is_named(test: str, mistaken: bool, tmp_path: Path) -> None:
+    lines = (
+        "        self.place = place\n        self.lines = []\n\n    def serve(self, n):\n        self.lines.append(n)"
+    )
+    answer = ANSWER.replace("        self.place = place", lines)
+    course(tmp_path, ("answer", answer), ("test 2", test))
+    assignment = read_assignment(tmp_path, "week")
+    found = list(findings(assignment))
+    assert [finding.serious for finding in found] == [False] * mistaken
+    assert all("What a test gets is a copy" in str(finding) for finding in found)
+    assert check(["week"], tmp_path) == []

@@ -21,14 +21,25 @@ from moi.grading.stage import Staged
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, in ``words`` for the author; ``cell`` is the test cell's name."""
+    """One thing that is wrong, in ``words`` for the author; ``cell`` is the test cell's name.
+
+    Not all is ``serious``: some of it the author may have meant.
+    """
 
     notebook: str
     cell: str
     words: str
+    serious: bool = True
 
     def __str__(self) -> str:
         return f"{self.notebook}, {self.cell}: {self.words}"
+
+
+_COPIES = (
+    "worth a look: this test changes a list, dictionary or the like that it got from an object, or asks whether two of "
+    "them are one (`is`). What a test gets is a copy each time, so it says nothing of the object itself: call a method "
+    "of the object, and look at it again"
+)
 
 
 class CannotCheck(Exception):
@@ -36,7 +47,7 @@ class CannotCheck(Exception):
 
 
 def check(names: Sequence[str], folder: Path | None, **options: Any) -> list[Finding]:
-    """Try the assignments ``names`` of the course in ``folder``, and print what is found.
+    """Try the assignments ``names`` of the course in ``folder``, print what is found, and return what is serious.
 
     Raises :class:`CannotCheck`.
     """
@@ -52,10 +63,11 @@ def check(names: Sequence[str], folder: Path | None, **options: Any) -> list[Fin
             found = list(findings(read_assignment(course.root, name, course.config), **options))
         except (AssignmentError, NoIsolation) as failure:
             raise CannotCheck(f"{name}: {failure}") from failure
-        print(f"{name}: {'not in order' if found else 'the reference earns all points, the release none'}")
+        serious = [finding for finding in found if finding.serious]
+        print(f"{name}: {'not in order' if serious else 'the reference earns all points, the release none'}")
         for finding in found:
             print(f"  {finding}")
-        every += found
+        every += serious
     return every
 
 
@@ -67,6 +79,8 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
     for notebook in assignment.notebooks:
         with Bench(notebook, assignment.files, **options) as bench:
             yield from _of_reference(notebook, bench.reference)
+            for place in bench.reference.mistaken:
+                yield Finding(notebook.name, notebook.cells[place].name, _COPIES, serious=False)
             staged = as_released(notebook)
             for cell, score, _ in scores(notebook, staged, bench.run(staged)):
                 if score != 0:

@@ -26,6 +26,7 @@ from typing import Any
 
 from moi.grading import checks, told, zygote
 from moi.grading.codec import CannotCross, packed
+from moi.grading.copies import Copies, Watched
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import CannotJudge, is_remote, known
@@ -82,6 +83,8 @@ class Judge:
         self.shown: list[str] = []
         self.changed: list[int] = []
         self.seen: dict[int, Any] = {}  # by test cell
+        self.copies: Copies | None = None  # of the test that is running, with the reference
+        self.mistaken: list[int] = []  # test cells that take copies for what they are copies of
         self.again: list[int] = []  # places of tests whose words are to be the learner's, but of a new process
         self.revealed = False  # whether the learner's code has seen a hidden case
         self.imported: dict[str, Any] = {}
@@ -92,6 +95,8 @@ class Judge:
         self.culprits = 0
         self.testing = False  # whether a test cell is running
         self.patches = Patches()
+        if work["seen"] is None:
+            self.shell.ast_transformers.append(Watched())
         sys.addaudithook(self._look_out)
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
@@ -120,7 +125,7 @@ class Judge:
                 output.pop("settled", None)
         return {
             "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
-            "seen": self.seen,
+            "seen": self.seen, "mistaken": self.mistaken,
         }  # fmt: skip
 
     def _import(self, statements: list[tuple[str, list[str]]]) -> None:
@@ -314,7 +319,10 @@ class Judge:
             return _given_up(self.timeout)
         self.revealed = self.revealed or bool(step["hidden"])
         self.asked: set[str] = set()
+        self.copies = Copies() if self.work["seen"] is None else None
         outputs, changed = self._run_test(place, step, take_changes=True)
+        if self.copies is not None and self.copies.mistaken():
+            self.mistaken.append(cell)
         right = _score(outputs, step["points"]) >= step["points"]
         self.seen[cell] = [sorted(self.asked) if right else None, told.mark(outputs)]
         known = (self.work["seen"] or self.seen).get(cell)
@@ -349,6 +357,9 @@ class Judge:
             session.take_changes = take_changes
             session.quiet = self.revealed
             session.patches = self.patches.now
+            if self.copies is not None:
+                session.got = self.copies.got
+                self.shell.user_ns.update(self.copies.names())
             session.cells = [self._source(before) for before in range(place) if before not in self.left_out]
             known = (self.work["seen"] or {}).get(self.staged[place][2])
             if known is not None and known[0] is not None:

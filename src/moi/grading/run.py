@@ -47,6 +47,7 @@ class Run:
     changed: tuple[int, ...] = ()  # test cells in which something of the test was changed that the reference leaves
     failed: str = ""  # why it could not be graded at all, if it could not
     seen: Mapping[int, Any] = field(default_factory=dict)  # by test cell: which uses of objects it made, what it told
+    mistaken: tuple[int, ...] = ()  # with the reference: test cells that take copies for what they are copies of
 
 
 class Bench:
@@ -117,7 +118,7 @@ class Bench:
             self._restart()
             failed = f"this could not be graded; look at it by hand ({detail})"
             made = {"outputs": [_not_judged(self.notebook, cell) for cell in staged.cells], "notes": [failed],
-                    "seconds": {}, "changed": [], "seen": {}}  # fmt: skip
+                    "seconds": {}, "changed": [], "seen": {}, "mistaken": []}  # fmt: skip
         cleaning = time.perf_counter()
         judged = [c.cell is not None and self.notebook.cells[c.cell].role == "test" for c in staged.cells]
         canvas, each = Canvas(), zip(made["outputs"], judged, strict=True)
@@ -125,7 +126,8 @@ class Bench:
         seconds = dict(made["seconds"])
         seconds["cleaning"] = time.perf_counter() - cleaning
         seconds["all"] = time.perf_counter() - started
-        return Run(outputs, tuple(made["notes"]), seconds, tuple(made["changed"]), failed, made["seen"])
+        return Run(outputs, tuple(made["notes"]), seconds, tuple(made["changed"]), failed, made["seen"],
+                   tuple(made["mistaken"]))  # fmt: skip
 
     def _made(self, staged: Staged, files: Mapping[str, bytes]) -> Any:
         """What the judge makes of it. A test that nothing there can end is given up, and the rest judged anew."""

@@ -98,6 +98,7 @@ class Session(Line):
         self.when_lost: Callable[[Gone], None] | None = None
         self.instead: dict[str, Any] = {}  # by name, what is called in the place of the objects here
         self.patches: Callable[[], list[tuple[str, str, Any]]] = list  # what the test has patched
+        self.got: Callable[[str, Any], None] = lambda what, result: None
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -419,6 +420,7 @@ class Session(Line):
             self._ways, self._asked_back, self._arguments = before
         if error is not None:
             raise error
+        self.got(what, result)
         return result
 
     def share(self, space: dict[str, Any], names: Sequence[str]) -> None:
