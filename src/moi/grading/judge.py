@@ -422,6 +422,8 @@ class Judge:
             if self.lost <= 3 * self.timeout and len(sessions) < 4:
                 connect()
 
+        # Where names are together, so are files that the test makes elsewhere.
+        tempfile.tempdir = str(self.folder.root) if step["together"] else None
         checks.hidden, checks.anew = step["hidden"], anew
         ideas: list[str] = []
         checks.say = lambda *lines, sep="": ideas.extend(lines)

@@ -250,13 +250,15 @@ class Agent(Line):
             self.foreign[number] = (self._foreign_class if form[0] == "class" else self._foreign)(*form[1:])
         return self.foreign[number]
 
-    def _foreign(self, number: int, named: str, name: str, special: list[str], bases: list[list[str]]) -> Foreign:
+    def _foreign(
+        self, number: int, named: str, words: str | None, name: str, special: list[str], bases: list[list[str]]
+    ) -> Foreign:
         """A thing of the judge's."""
         key = repr((name, special, bases))
         if key not in self.foreign_classes:
             found = (_found(*base) for base in bases)
             self.foreign_classes[key] = _class_of_foreign(name, special, next(filter(None, found), None))
-        return self.foreign_classes[key](self, number, named)  # type: ignore[no-any-return]
+        return self.foreign_classes[key](self, number, named, words)  # type: ignore[no-any-return]
 
     def _foreign_class(self, number: int, name: str, shared: bool, bases: list[Any]) -> type:
         """A class of errors of the judge's, whose errors are made there."""
@@ -346,8 +348,8 @@ class Agent(Line):
 class Foreign(There):
     """A thing of the judge's in the learner's process: each use of it is a question to the judge."""
 
-    def __init__(self, agent: Agent, number: int, name: str) -> None:
-        self.__dict__.update(_agent=agent, _number=number)
+    def __init__(self, agent: Agent, number: int, name: str, words: str | None) -> None:
+        self.__dict__.update(_agent=agent, _number=number, __doc__=words)
         if name:
             self.__dict__["__name__"] = name
 

@@ -34,7 +34,8 @@ def numpy_form(value: Any, of: Of) -> Any:
         return ["np.scalar", value.dtype.str, value.tobytes()]
     if kind is numpy.ndarray:
         if value.dtype.kind in _ARRAY_KINDS:
-            return ["np.array", value.dtype.str, list(value.shape), value.tobytes()]
+            order = "F" if value.flags.fnc else "C"
+            return ["np.array", value.dtype.str, list(value.shape), order, value.tobytes(order)]
         if value.dtype.kind == "O":
             return ["np.objects", list(value.shape), [of(item) for item in value.ravel()]]
     if isinstance(value, numpy.dtype) and value.kind in _ARRAY_KINDS + "O":
@@ -59,7 +60,7 @@ def numpy_value(form: list[Any], of: Of) -> Any:
         if kind == "np.dtype":
             return dtype
         array = numpy.frombuffer(form[-1], dtype).copy()
-        return array.reshape(form[2]) if kind == "np.array" else array[0]
+        return array.reshape(form[2], order=form[3]) if kind == "np.array" else array[0]
     if kind == "np.objects":
         array = numpy.empty(len(form[2]), object)
         for place, item in enumerate(form[2]):

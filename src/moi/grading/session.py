@@ -157,7 +157,8 @@ class Session(Line):
             return ["error", number, *self._told(value)]
         named = str(getattr(value, "__name__", "")) if callable(value) or kind is types.ModuleType else ""
         bases = [[base.__module__, base.__qualname__] for base in kind.__mro__[:-1] if self._is_there(base)]
-        return ["mine", number, named, kind.__name__, _special(kind, callable(value)), bases]
+        words = value.__doc__ if isinstance(value, types.FunctionType) else None  # as functools.wraps wants it
+        return ["mine", number, named, words, kind.__name__, _special(kind, callable(value)), bases]
 
     def _is_there(self, kind: type) -> bool:
         """Whether a class of an object of the test's own is in the learner's process too."""

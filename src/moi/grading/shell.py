@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -139,6 +140,20 @@ class Shell(InteractiveShell):
     def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         """IPython would keep a second copy of all that is printed, without end."""
         return contextlib.nullcontext()
+
+    def reset(self, *given: Any, **named: Any) -> None:
+        """As IPython does it, and the last results are empty again, not missing."""
+        super().reset(*given, **named)  # type: ignore[no-untyped-call]
+        self.user_ns.update(_="", __="", ___="")
+
+    def system(self, cmd: str) -> None:
+        """Run ``!cmd`` without a terminal, of which there is none."""
+        done = subprocess.run(
+            self.var_expand(cmd, depth=1), shell=True, capture_output=True, text=True, errors="replace"
+        )
+        sys.stdout.write(done.stdout)
+        sys.stderr.write(done.stderr)
+        self.user_ns["_exit_code"] = done.returncode
 
     def enable_gui(self, gui: Any = None) -> None:
         """No event loop of windows here; figures are shown in the notebook."""
