@@ -148,7 +148,9 @@ def test_many_slow_cells_are_one_slow_submission(tmp_path: Path) -> None:
                "found = !echo 1\nx = int(found[0])", "!echo 1\nx = 1 + _exit_code", "%time x = 1"]
 )  # fmt: skip
 def test_what_ipython_gives_to_cells_is_there(answer: str, tmp_path: Path) -> None:
-    assignment = course(tmp_path, ("answer", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"), ("test 1", "assert x == 1"))
+    assignment = course(
+        tmp_path, ("answer", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"), ("test 1", "assert x == 1")
+    )
     with Bench(assignment.notebooks[0]) as bench:
         staged = handed_in(assignment, {0: answer})
         run = bench.run(staged)

@@ -33,6 +33,7 @@ from moi.grading.remote import CannotJudge, is_remote, known
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
 from moi.grading.together import Patches
+from moi.grading.trial import Trial
 
 MOST_CULPRITS = 4
 MOST_OUTPUT = 24 << 20  # bytes that a submission's cells may show
@@ -109,7 +110,7 @@ class Judge:
 
     def judge(self) -> dict[str, Any]:
         """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things."""
-        self._run_cells()
+        self.run_cells()
         checks.tell_instructor = self.shown.append
         for place, (_, _, cell) in enumerate(self.staged):
             if cell is not None:
@@ -150,7 +151,7 @@ class Judge:
         left_out = self.slow.union(self.work["given_up"])
         tests = [place for place in range(last + 1) if self._role(place) == "test" and place not in left_out]
         if tests:
-            self._run_cells(tests)
+            self.run_cells(tests)
         for place in range(last + 1):
             if self._role(place) == "test":
                 step, visible = self.steps[self.staged[place][2]], None
@@ -176,7 +177,7 @@ class Judge:
 
     # The learner's cells
 
-    def _run_cells(self, tests: Collection[int] | None = None) -> None:
+    def run_cells(self, tests: Collection[int] | None = None) -> None:
         """Run the cells in a new process, again without those that end it; park a fork at each test.
 
         With ``tests`` only at these places, and no further than the last; then what the cells show is not kept.
@@ -191,7 +192,7 @@ class Judge:
                         self.parked[place] = self._park(main)
                     if place == last:
                         return
-                    source = self._source(place)
+                    source = self.source(place)
                     if not source.strip() or place in self.left_out:
                         continue
                     outputs = self._run_cell(main, place, source)
@@ -208,7 +209,7 @@ class Judge:
                 for place in list(self.parked) if tests is None else tests:
                     self.parked.pop(place, None)
 
-    def _source(self, place: int) -> str:
+    def source(self, place: int) -> str:
         """What runs over there of a cell."""
         kind, source, cell = self.staged[place]
         if kind == "code" and cell is not None and self.steps[cell]["role"] in ("test", "given"):
@@ -220,7 +221,7 @@ class Judge:
         left = self.until - self.seconds["cells"]
         main.deadline = time.monotonic() + min(self.timeout, max(left, 0))
         try:
-            with self._timed("cells"), self._limited():
+            with self._timed("cells"), self.limited():
                 outputs, _ = main.ask("run", source)
             return list(self._fitting(outputs))
         except Gone as gone:
@@ -234,7 +235,7 @@ class Judge:
         except (CannotCross, Exception):
             why = "what it shows cannot be shown"
         self.left_out[place] = why
-        self.notes.append(f"{self._called(place)} was left out: {why}. The other cells were run without it.")
+        self.notes.append(f"{self.called(place)} was left out: {why}. The other cells were run without it.")
         self.outputs[place] = [
             {
                 "output_type": "error",
@@ -303,7 +304,7 @@ class Judge:
         socket.send_fds(self.learners, [json.dumps(request).encode()], list(descriptors))
         self.learners.recv(zygote.LARGEST)
 
-    def _called(self, place: int) -> str:
+    def called(self, place: int) -> str:
         cell = self.staged[place][2]
         if cell is not None and self.steps[cell]["name"]:
             return f"the cell {self.steps[cell]['name']!r}"
@@ -347,111 +348,7 @@ class Judge:
     def _run_test(
         self, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool = False
     ) -> tuple[list[Any], bool]:
-        self.say("at", place)
-        wanted = [name for name in step["wanted"] if name in self.words]
-        self.shown.clear()
-        started = time.monotonic()
-        sessions: list[Session] = []
-
-        def prepare(session: Session) -> None:
-            session.take_changes = take_changes
-            session.quiet = self.revealed
-            session.patches = self.patches.now
-            if self.copies is not None:
-                session.got = self.copies.got
-                self.shell.user_ns.update(self.copies.names())
-            session.cells = [self._source(before) for before in range(place) if before not in self.left_out]
-            known = (self.work["seen"] or {}).get(self.staged[place][2])
-            if known is not None and known[0] is not None:
-                # What the test itself calls by name may be called also where the reference takes another branch.
-                by_name = {f"{name} call {kind}" for name in step["calls"] for kind in ("data", "object")}
-                session.allowed = frozenset(known[0]) | by_name
-
-        @contextlib.contextmanager
-        def anew() -> Iterator[None]:
-            """What is called meanwhile by name has not seen any other call of this test."""
-            nonlocal started
-            began = time.monotonic()
-            self._run_cells([place])
-            self.say("at", place)
-            other = self.parked.pop(place)
-            prepare(other)
-            started += time.monotonic() - began
-            other.deadline = time.monotonic() + self.timeout
-            sessions[-1].instead = other.names(wanted)
-            try:
-                with contextlib.suppress(CannotJudge):  # it is given an object that another call has made
-                    yield
-            finally:
-                sessions[-1].instead = {}
-                other.close()
-
-        def connect() -> None:
-            nonlocal started
-            session = self.parked.pop(place, None) if not sessions and not fresh else None
-            if session is None:
-                began = time.monotonic()
-                self._run_cells([place])
-                started += time.monotonic() - began  # cells have a time of their own
-                session = self.parked.pop(place)
-            sessions.append(session)
-            prepare(session)
-            session.deadline = started + self.timeout
-            session.asked = self.asked
-            session.show = self._show
-            session.when_lost = reconnect
-            found = {}
-            with contextlib.suppress(Gone):
-                found = session.names(wanted)
-            if session is not sessions[-1]:  # it was lost already, and another is in its place
-                return
-            for name in wanted:
-                self.shell.user_ns.pop(name, None)
-            self.shell.user_ns.update(found | {name: self.imported[name] for name in found if name in self.imported})
-            if step["together"]:
-                with contextlib.suppress(Gone, Failed):
-                    session.share(self.shell.user_ns, [name for name in wanted if name not in self.imported])
-
-        def reconnect(gone: Gone) -> None:
-            nonlocal started
-            if gone.slow:
-                self.slow.add(place)
-                self.lost += time.monotonic() - started
-                started = time.monotonic()
-            self.notes.append(f"{self._called(place)}: the learner's code was ended in the test ({gone})")
-            if self.lost <= 3 * self.timeout and len(sessions) < 4:
-                connect()
-
-        # Where names are together, so are files that the test makes elsewhere.
-        tempfile.tempdir = str(self.folder.root) if step["together"] else None
-        checks.hidden, checks.anew = step["hidden"], anew
-        ideas: list[str] = []
-        checks.say = lambda *lines, sep="": ideas.extend(lines)
-        with self._limited():
-            with contextlib.suppress(Gone):
-                connect()
-            self.testing = True
-            try:
-                outputs, failure = self.shell.run(step["source"])
-            finally:
-                self.testing = False
-        if ideas:
-            outputs.insert(0, told.report(ideas))
-        if failure is not None:
-            outputs = [output for output in outputs if output["output_type"] != "error"]
-            outputs.append(told.error(failure, step, self.revealed))
-        # Warnings are no fault of the learner's; nbgrader would give no points for a cell that writes to this stream.
-        for output in outputs:
-            if output.get("name") == "stderr":
-                output["name"] = "stdout"
-        if self.shown:
-            text = "\n".join(dict.fromkeys(self.shown))[:20_000]
-            instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
-            outputs.append({"output_type": "display_data", **instructor})
-        for session in sessions:
-            if not session.in_use:
-                session.close()
-        return outputs, any(session.changed_things for session in sessions)
+        return Trial(self, place, step, take_changes=take_changes, fresh=fresh).run()
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
         """Let no test run what a learner has written to a file."""
@@ -465,7 +362,7 @@ class Judge:
                 "the learner may have written it"
             )
 
-    def _show(self, outputs: list[Any]) -> None:
+    def show(self, outputs: list[Any]) -> None:
         """What the learner's code has shown during a test goes where the test wants it, or to the instructor."""
         for output in outputs:
             if output.get("output_type") == "stream":
@@ -491,12 +388,12 @@ class Judge:
         """Show a warning that no test records. What one of the learner's says could be a hidden case."""
         shown = warnings.formatwarning(message, category, filename, lineno, line)
         if hasattr(message, "learners_trace"):
-            self._show([{"output_type": "stream", "name": "stderr", "text": shown}])
+            self.show([{"output_type": "stream", "name": "stderr", "text": shown}])
         else:
             (file or sys.stderr).write(shown)
 
     @contextlib.contextmanager
-    def _limited(self) -> Iterator[None]:
+    def limited(self) -> Iterator[None]:
         """End a test cell that goes on by itself: whatever it waits for, a learner may have arranged."""
 
         def over(*_: Any) -> None:

@@ -1,0 +1,144 @@
+"""One run of a test cell in the judge, with the learner's processes that it asks: another when one is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from moi.grading import checks, told
+from moi.grading.line import Failed, Gone
+from moi.grading.remote import CannotJudge
+from moi.grading.session import Session
+
+if TYPE_CHECKING:
+    from moi.grading.judge import Judge
+
+_MOST_PROCESSES = 4
+
+
+class Trial:
+    """The run of the test at ``place``; ``step`` says what it does.
+
+    Without ``take_changes``, what a learner's function changes beside what the reference does stays as it was. A
+    ``fresh`` one begins with a process in which nothing has been asked yet.
+    """
+
+    def __init__(self, judge: Judge, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool) -> None:
+        self.judge = judge
+        self.place = place
+        self.step = step
+        self.take_changes = take_changes
+        self.fresh = fresh
+        self.wanted = [name for name in step["wanted"] if name in judge.words]
+        self.started = time.monotonic()
+        self.sessions: list[Session] = []
+
+    def run(self) -> tuple[list[Any], bool]:
+        """The outputs, and whether the learner's code has changed what the reference does not."""
+        judge, step, ideas = self.judge, self.step, list[str]()
+        judge.say("at", self.place)
+        judge.shown.clear()
+        # Where names are together, so are files that the test makes elsewhere.
+        tempfile.tempdir = str(judge.folder.root) if step["together"] else None
+        checks.hidden, checks.anew = step["hidden"], self._anew
+        checks.say = lambda *lines, sep="": ideas.extend(lines)
+        with judge.limited():
+            with contextlib.suppress(Gone):
+                self._connect()
+            judge.testing = True
+            try:
+                outputs, failure = judge.shell.run(step["source"])
+            finally:
+                judge.testing = False
+        if ideas:
+            outputs.insert(0, told.report(ideas))
+        if failure is not None:
+            outputs = [output for output in outputs if output["output_type"] != "error"]
+            outputs.append(told.error(failure, step, judge.revealed))
+        # Warnings are no fault of the learner's; nbgrader would give no points for a cell that writes to this stream.
+        for output in outputs:
+            if output.get("name") == "stderr":
+                output["name"] = "stdout"
+        if judge.shown:
+            text = "\n".join(dict.fromkeys(judge.shown))[:20_000]
+            instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
+            outputs.append({"output_type": "display_data", **instructor})
+        for session in self.sessions:
+            if not session.in_use:
+                session.close()
+        return outputs, any(session.changed_things for session in self.sessions)
+
+    def _prepare(self, session: Session) -> None:
+        judge = self.judge
+        session.take_changes = self.take_changes
+        session.quiet = judge.revealed
+        session.patches = judge.patches.now
+        if judge.copies is not None:
+            session.got = judge.copies.got
+            judge.shell.user_ns.update(judge.copies.names())
+        session.cells = [judge.source(before) for before in range(self.place) if before not in judge.left_out]
+        known = (judge.work["seen"] or {}).get(judge.staged[self.place][2])
+        if known is not None and known[0] is not None:
+            # What the test itself calls by name may be called also where the reference takes another branch.
+            by_name = {f"{name} call {kind}" for name in self.step["calls"] for kind in ("data", "object")}
+            session.allowed = frozenset(known[0]) | by_name
+
+    def _connect(self) -> None:
+        """Ask a process from now on, and have its names."""
+        judge = self.judge
+        session = judge.parked.pop(self.place, None) if not self.sessions and not self.fresh else None
+        session = session or self._new()
+        self.sessions.append(session)
+        self._prepare(session)
+        session.deadline = self.started + judge.timeout
+        session.asked = judge.asked
+        session.show = judge.show
+        session.when_lost = self._reconnect
+        found = {}
+        with contextlib.suppress(Gone):
+            found = session.names(self.wanted)
+        if session is not self.sessions[-1]:  # it was lost already, and another is in its place
+            return
+        space, imported = judge.shell.user_ns, judge.imported
+        for name in self.wanted:
+            space.pop(name, None)
+        space.update(found | {name: imported[name] for name in found if name in imported})
+        if self.step["together"]:
+            with contextlib.suppress(Gone, Failed):
+                session.share(space, [name for name in self.wanted if name not in imported])
+
+    def _new(self) -> Session:
+        """A process in which the cells before the test have run again, for which they have a time of their own."""
+        began = time.monotonic()
+        self.judge.run_cells([self.place])
+        self.judge.say("at", self.place)
+        self.started += time.monotonic() - began
+        return self.judge.parked.pop(self.place)
+
+    def _reconnect(self, gone: Gone) -> None:
+        judge = self.judge
+        if gone.slow:
+            judge.slow.add(self.place)
+            judge.lost += time.monotonic() - self.started
+            self.started = time.monotonic()
+        judge.notes.append(f"{judge.called(self.place)}: the learner's code was ended in the test ({gone})")
+        if judge.lost <= 3 * judge.timeout and len(self.sessions) < _MOST_PROCESSES:
+            self._connect()
+
+    @contextlib.contextmanager
+    def _anew(self) -> Iterator[None]:
+        """What is called meanwhile by name has not seen any other call of this test."""
+        other = self._new()
+        self._prepare(other)
+        other.deadline = time.monotonic() + self.judge.timeout
+        asked = self.sessions[-1]
+        asked.instead = other.names(self.wanted)
+        try:
+            with contextlib.suppress(CannotJudge):  # it is given an object that another call has made
+                yield
+        finally:
+            asked.instead = {}
+            other.close()
