@@ -7,11 +7,9 @@ never to one in the place of data.
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import copy
 import functools
-import importlib
 import inspect
 import io
 import re
@@ -26,21 +24,16 @@ from typing import Any
 from unittest import mock
 
 from moi.grading import chance, checks, errors
-from moi.grading.codec import CannotCross, Crossing, There, can_change, data_classes, packed
-from moi.grading.content import BY_NAME, FIXED, fixed_base
+from moi.grading.classes import Classes, LearnersError, at
+from moi.grading.codec import CannotCross, Crossing, can_change, data_classes, packed
+from moi.grading.content import FIXED, fixed_base
 from moi.grading.coroutines import run_to_end
 from moi.grading.folder import Folder
 from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, OF_OBJECTS, PAIRS, SPECIAL
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import (
     CannotJudge,
-    DerivingClass,
     Known,
-    Remote,
-    RemoteClass,
-    RemoteCoroutine,
-    body_of_class,
-    body_of_data,
     is_remote,
     known,
 )
@@ -55,16 +48,7 @@ _PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "_
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 # No learner can change them.
 _LASTING = (*_FUNCTIONS, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
-_OF_PYTHON: dict[str, type] = {
-    str(kind.__name__): kind
-    for kind in (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
-                 types.CoroutineType, types.AsyncGeneratorType)
-}  # fmt: skip
 _DRAWS = "draws from the shared random state"
-
-
-class LearnersError(Exception):
-    """An error of the learner's code of a kind that the judge does not have; ``str(error)`` names it."""
 
 
 class Withheld:
@@ -103,7 +87,7 @@ class Session(Line):
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._kept: dict[int, Any] = {}  # objects to which Python keeps no weak references
-        self._classes: dict[int, type] = {}
+        self._classes = Classes(self)
         self._mine: list[Any] = []
         self._errors: dict[int, tuple[BaseException, int]] = {}  # copies of the learner's, by id; and their handles
         self._fresh: dict[int, Any] = {}  # iterators that were made for the learner's code alone, by id
@@ -139,7 +123,7 @@ class Session(Line):
             return ["yours", known(value).handle]
         kind = type(value)
         a_class_of_errors = issubclass(kind, type) and issubclass(value, BaseException)
-        if a_class_of_errors and self._classes.get(vars(value).get("remote")) is value:
+        if a_class_of_errors and self._classes.made.get(vars(value).get("remote")) is value:
             return ["yours", vars(value)["remote"]]
         if reference := _global(value):
             return ["global", *reference]
@@ -181,7 +165,7 @@ class Session(Line):
             mine = self._mine[form[1]]
             return self._given_back(self._copies.get(id(mine), (mine, mine))[1])
         if form[0] == "class":
-            found = self._class(form)
+            found = self._classes.of(form)
             if "_moi_class" in vars(found):
                 known(found).ways.update(self._ways)
             return found
@@ -191,7 +175,7 @@ class Session(Line):
         use = {f"{way} is an object" for way in self._ways}
         as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False)
         self.asked |= use
-        made = self._class(kind)
+        made = self._classes.of(kind)
         if "_moi_class" in vars(made) and not known(made).ways:
             known(made).ways.update(f"type({way})" for way in self._ways)
         content = None
@@ -214,69 +198,6 @@ class Session(Line):
         if a_mock and not self._asked_back and not self._may(f"{way} gives a mock" for way in self._ways):
             return Withheld()
         return value
-
-    def _class(self, form: Any) -> Any:
-        _, handle, module, name, words, bases, special, errors, base, abstract = form
-        made = self._classes.get(handle)
-        if made is None:
-            last = str(name).rpartition(".")[2]
-            if errors:
-                made = self._error_class(handle, module, name, bases, errors)
-            elif module == "__main__":
-                words = str(words or "") or None
-                body = body_of_class(special, self.special, words)
-                above = [own for each in bases if "_moi_class" in vars(own := self._class(each))]
-                data = BY_NAME.get(base)
-                if data is not None:
-                    body = body_of_data(data, special, self.special, words)
-                    above = [own for own in above if issubclass(own, data)] or [data, Remote]
-                derives = self._shared_among(bases, data)
-                with contextlib.suppress(TypeError):  # one with slots
-                    made = (
-                        DerivingClass(last, tuple(above or [Remote]), body | DerivingClass.body(derives))
-                        if derives
-                        else None
-                    )
-                made = made or RemoteClass(last, tuple(above or [Remote]), body)
-                type.__setattr__(made, "_moi_class", Known(self, handle, set()))
-                if abstract:
-                    type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
-            else:
-                body = body_of_class(special, frozenset(), None) | {"_moi_looks": self._looks(str(module), str(name))}
-                coroutine = (module, name) == ("builtins", "coroutine")
-                made = type(last, (RemoteCoroutine if coroutine else Remote,), body)
-            self._classes[handle] = made
-        return made
-
-    def _shared_among(self, bases: Sequence[Any], data: type | None) -> tuple[type, ...]:
-        """Those of the ``bases`` of a learner's class that are here too; no data but ``data``, if it is such."""
-        found = [
-            _at(str(base[2]), str(base[3])) for base in bases if base[2] != "__main__" or base[3] in self.codec.shared
-        ]
-        never = There, type, *(kind for kind in data_classes() if kind is not data)
-        return tuple(
-            base for base in found if isinstance(base, type) and base is not data and not issubclass(base, never)
-        )
-
-    def _looks(self, module: str, name: str) -> type | None:
-        """What an object may pass for in ``isinstance``: never for data, which it would be if it were what it says."""
-        found = _trusted_class(module, name, self.named)
-        if found is None or found in data_classes():
-            return None
-        return found if not issubclass(found, data_classes()) or self.named(name.rpartition(".")[2]) else None
-
-    def _error_class(self, handle: int, module: str, name: str, bases: list[Any], errors: list[str]) -> type:
-        """An exception's class: the same one where it is Python's, or one that the tests name; else one made here."""
-        trusted = _trusted_class(module, name, self.named)
-        here = module in ("builtins", "moi.grading.checks") or self.named(str(name))
-        if trusted is not None and here and issubclass(trusted, BaseException) and "remote" not in vars(trusted):
-            return trusted
-        if module == "__main__":
-            above = [base for base in map(self.resolve, bases) if isinstance(base, type)]
-            above = [base for base in above if issubclass(base, BaseException)] or [Exception]
-            return type(name, tuple(above), {"remote": handle, "__module__": "__main__", "__str__": _said})
-        kinds = (getattr(builtins, str(error), None) for error in errors)
-        return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
 
     def attach(self) -> Any:
         """Files that the test has changed, and the random state if it has set or used it."""
@@ -655,12 +576,6 @@ def _unusable(target: Any) -> str:
     )
 
 
-def _said(error: Any) -> str:
-    """What an error of a learner's class says: what it has said over there, or where it is raised here, as of old."""
-    python: Any = next(kind for kind in type(error).__mro__ if "remote" not in vars(kind))
-    return str(vars(error).get("moi_text", python.__str__(error)))
-
-
 def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
     """The number of a thing, or, of a tuple, which has none, of the first in it."""
     if isinstance(value, tuple):
@@ -704,24 +619,4 @@ def _global(value: Any) -> tuple[str, str] | None:
     name = str(getattr(value, "__qualname__", None) or getattr(value, "__name__", ""))
     if module == "__main__" or "<" in name:
         return None
-    return (module, name) if _at(module, name) is value else None
-
-
-def _at(module: str, name: str) -> Any:
-    """What stands under this name in a module, if it is imported."""
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def _trusted_class(module: str, name: str, named: Callable[[str], bool]) -> type | None:
-    """The class of this name that is here too; imported for it only if the tests have a word for it."""
-    if module == "builtins" and name in _OF_PYTHON:
-        return _OF_PYTHON[name]
-    in_a_library = module.partition(".")[0] in sys.modules and not module.startswith("moi.")
-    if module not in sys.modules and in_a_library and "__main__" not in module and named(name.rpartition(".")[2]):
-        with contextlib.suppress(BaseException):  # a part of a library that is imported only when it is used
-            importlib.import_module(module)
-    found = _at(module, name)
-    return found if isinstance(found, type) else None
+    return (module, name) if at(module, name) is value else None

@@ -1,0 +1,133 @@
+"""The classes of a learner's objects, as the judge has them: made here by what is said of them, or Python's own."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib
+import sys
+import types
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from moi.grading.codec import There, data_classes
+from moi.grading.content import BY_NAME
+from moi.grading.remote import (
+    DerivingClass,
+    Known,
+    Remote,
+    RemoteClass,
+    RemoteCoroutine,
+    body_of_class,
+    body_of_data,
+)
+
+if TYPE_CHECKING:
+    from moi.grading.session import Session
+
+_OF_PYTHON: dict[str, type] = {
+    str(kind.__name__): kind
+    for kind in (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
+                 types.CoroutineType, types.AsyncGeneratorType)
+}  # fmt: skip
+
+
+class LearnersError(Exception):
+    """An error of the learner's code of a kind that the judge does not have; ``str(error)`` names it."""
+
+
+class Classes:
+    """Those of one learner's process."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.made: dict[int, Any] = {}  # by handle
+
+    def of(self, form: Any) -> Any:
+        """The class of this form, always the same one."""
+        _, handle, module, name, words, bases, special, errors, base, abstract = form
+        made = self.made.get(handle)
+        if made is None:
+            last = str(name).rpartition(".")[2]
+            if errors:
+                made = self._error_class(handle, module, name, bases, errors)
+            elif module == "__main__":
+                words = str(words or "") or None
+                body = body_of_class(special, self.session.special, words)
+                above = [own for each in bases if "_moi_class" in vars(own := self.of(each))]
+                data = BY_NAME.get(base)
+                if data is not None:
+                    body = body_of_data(data, special, self.session.special, words)
+                    above = [own for own in above if issubclass(own, data)] or [data, Remote]
+                derives = self._shared_among(bases, data)
+                bases_here = tuple(above or [Remote])
+                with contextlib.suppress(TypeError):  # one with slots
+                    made = DerivingClass(last, bases_here, body | DerivingClass.body(derives)) if derives else None
+                made = made or RemoteClass(last, bases_here, body)
+                type.__setattr__(made, "_moi_class", Known(self.session, handle, set()))
+                if abstract:
+                    type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
+            else:
+                body = body_of_class(special, frozenset(), None) | {"_moi_looks": self._looks(str(module), str(name))}
+                coroutine = (module, name) == ("builtins", "coroutine")
+                made = type(last, (RemoteCoroutine if coroutine else Remote,), body)
+            self.made[handle] = made
+        return made
+
+    def _shared_among(self, bases: Sequence[Any], data: type | None) -> tuple[type, ...]:
+        """Those of the ``bases`` of a learner's class that are here too; no data but ``data``, if it is such."""
+        found = [
+            at(str(base[2]), str(base[3]))
+            for base in bases
+            if base[2] != "__main__" or base[3] in self.session.codec.shared
+        ]
+        never = There, type, *(kind for kind in data_classes() if kind is not data)
+        return tuple(
+            base for base in found if isinstance(base, type) and base is not data and not issubclass(base, never)
+        )
+
+    def _looks(self, module: str, name: str) -> type | None:
+        """What an object may pass for in ``isinstance``: never for data, which it would be if it were what it says."""
+        found = _trusted_class(module, name, self.session.named)
+        if found is None or found in data_classes():
+            return None
+        return found if not issubclass(found, data_classes()) or self.session.named(name.rpartition(".")[2]) else None
+
+    def _error_class(self, handle: int, module: str, name: str, bases: list[Any], errors: list[str]) -> type:
+        """An exception's class: the same one where it is Python's, or one that the tests name; else one made here."""
+        trusted = _trusted_class(module, name, self.session.named)
+        here = module in ("builtins", "moi.grading.checks") or self.session.named(str(name))
+        if trusted is not None and here and issubclass(trusted, BaseException) and "remote" not in vars(trusted):
+            return trusted
+        if module == "__main__":
+            above = [base for base in map(self.session.resolve, bases) if isinstance(base, type)]
+            above = [base for base in above if issubclass(base, BaseException)] or [Exception]
+            return type(name, tuple(above), {"remote": handle, "__module__": "__main__", "__str__": _said})
+        kinds = (getattr(builtins, str(error), None) for error in errors)
+        return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
+
+
+def _said(error: Any) -> str:
+    """What an error of a learner's class says: what it has said over there, or where it is raised here, as of old."""
+    python: Any = next(kind for kind in type(error).__mro__ if "remote" not in vars(kind))
+    return str(vars(error).get("moi_text", python.__str__(error)))
+
+
+def at(module: str, name: str) -> Any:
+    """What stands under this name in a module, if it is imported."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def _trusted_class(module: str, name: str, named: Callable[[str], bool]) -> type | None:
+    """The class of this name that is here too; imported for it only if the tests have a word for it."""
+    if module == "builtins" and name in _OF_PYTHON:
+        return _OF_PYTHON[name]
+    in_a_library = module.partition(".")[0] in sys.modules and not module.startswith("moi.")
+    if module not in sys.modules and in_a_library and "__main__" not in module and named(name.rpartition(".")[2]):
+        with contextlib.suppress(BaseException):  # a part of a library that is imported only when it is used
+            importlib.import_module(module)
+    found = at(module, name)
+    return found if isinstance(found, type) else None
