@@ -20,6 +20,7 @@ from moi.grading.remote import (
     RemoteCoroutine,
     body_of_class,
     body_of_data,
+    special_of,
 )
 
 if TYPE_CHECKING:
@@ -53,16 +54,20 @@ class Classes:
                 made = self._error_class(handle, module, name, bases, errors)
             elif module == "__main__":
                 words = str(words or "") or None
-                body = body_of_class(special, self.session.special, words)
                 above = [own for each in bases if "_moi_class" in vars(own := self.of(each))]
                 data = BY_NAME.get(base)
-                if data is not None:
+                derives = self._shared_among(bases, data)
+                special = special_of(derives, data).union(special)
+                if data is None:
+                    body = body_of_class(special, self.session.special, words)
+                else:
                     body = body_of_data(data, special, self.session.special, words)
                     above = [own for own in above if issubclass(own, data)] or [data, Remote]
-                derives = self._shared_among(bases, data)
                 bases_here = tuple(above or [Remote])
                 with contextlib.suppress(TypeError):  # one with slots
-                    made = DerivingClass(last, bases_here, body | DerivingClass.body(derives)) if derives else None
+                    made = (
+                        DerivingClass(last, bases_here, DerivingClass.body(derives, data) | body) if derives else None
+                    )
                 made = made or RemoteClass(last, bases_here, body)
                 type.__setattr__(made, "_moi_class", Known(self.session, handle, set()))
                 if abstract:

@@ -46,6 +46,8 @@ from moi.grading.scalars import OF_KIND, SCALARS, CannotCross
 DEEPEST = 100
 NESTED = 40  # from this depth on what need not lie in another form does not
 LARGEST = 64 << 20
+# Parts of parts that are hashed: there Python looks at each again and again, and at no limit of its stack.
+_LARGEST_HASHED, _DEEPEST_HASHED = 1_000_000, 5_000
 # Classes that cross by name; any other class of a learner crosses as a handle.
 CLASSES: dict[str, type] = {
     str(kind.__name__): kind
@@ -88,6 +90,9 @@ class Crossing:
     states: dict[int, bytes] = dataclasses.field(default_factory=dict)  # as they crossed
     handles: list[Any] = dataclasses.field(default_factory=list)  # what is no data
     passing: list[int] | None = None  # numbers that hold for one look only
+    # Of what is hashed with its parts, as how many it then counts, and how many levels it has:
+    sizes: dict[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    met: tuple[int, int] = (0, 0)  # of the parts that have just been named
 
     def add(self, thing: Any, number: int | None = None) -> int:
         if number is None:
@@ -299,7 +304,11 @@ class Codec:
             elif number in crossing.things:
                 raise CannotCross("a number that is taken")
             else:
+                crossing.met = (0, 0)
                 crossing.add(self._value(form, of), number)
+                crossing.sizes[number] = size, levels = crossing.met[0] + 1, crossing.met[1] + 1
+                if size > _LARGEST_HASHED or levels > _DEEPEST_HASHED:
+                    raise CannotCross("it is nested too deeply")
 
     def _part(self, form: Any, crossing: Crossing, depth: int) -> Any:
         if not isinstance(form, list):
@@ -309,6 +318,8 @@ class Codec:
         if depth > DEEPEST:
             raise CannotCross("it is nested too deeply")
         if form[0] == "same":
+            size, levels = crossing.sizes.get(form[1], (0, 0))
+            crossing.met = crossing.met[0] + size, max(crossing.met[1], levels)
             return crossing.things[form[1]]
         return self._value(form, lambda part: self._part(part, crossing, depth + 1))
 
@@ -347,11 +358,14 @@ class Codec:
                 own = inspect.getattr_static(type(thing), str(key), None) if self.guards else None
                 if isinstance(own, functools.cached_property):
                     continue  # it is computed here
-                if callable(own) or hasattr(type(own), "__get__"):
+                special = self.guards and str(key).startswith("__")  # numpy would read where it says
+                if special or callable(own) or hasattr(type(own), "__get__"):
                     raise CannotCross("a field that takes the place of a method")
                 fields[str(key)] = of(entry)
         else:
             for key, entry in form[3 if kind == "result" else 1]:
+                if kind == "result" and str(key).startswith("__"):
+                    raise CannotCross("a field that takes the place of a method")
                 thing[of(key)] = of(entry)
 
     def _value(self, form: list[Any], of: Of) -> Any:

@@ -18,6 +18,7 @@ import socket
 import sys
 import tempfile
 import time
+import types
 import typing
 import warnings
 from collections.abc import Callable, Collection, Iterator
@@ -46,6 +47,9 @@ def serve(end: socket.socket, learners: socket.socket) -> None:
 
 # What unpickles a learner's file, or starts a program on it, would run the learner's code where the tests are.
 _STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"}
+
+
+_ANNOTATED = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
 class _Desk(Line):
@@ -423,6 +427,8 @@ def _at_home(function: Callable[..., Any], option: str = "") -> Callable[..., An
     def at_home(thing: Any, *given: Any, **named: Any) -> Any:
         if is_remote(thing) and (not option or named.get(option)):
             return known(thing).session.ask("apply", "typing", "get_type_hints", (thing,))
+        if not is_remote(thing) and not isinstance(thing, _ANNOTATED):  # data may have such an entry
+            raise TypeError(f"{type(thing).__name__} has no annotations")
         return function(thing, *given, **named)
 
     return at_home

@@ -144,6 +144,14 @@ def _column_value(form: list[Any], of: Of) -> Any:
 
 
 def pandas_value(form: list[Any], of: Of) -> Any:
+    """What stands under a label is an attribute too: none may be one by which numpy reads memory."""
+    made = _pandas_value(form, of)
+    if any(hasattr(made, name) for name in ("__array_interface__", "__array_struct__")):
+        raise CannotCross("a label that takes the place of a method")
+    return made
+
+
+def _pandas_value(form: list[Any], of: Of) -> Any:
     import pandas
 
     match form:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 from moi.grading.codec import There
@@ -27,6 +27,7 @@ _CONVERTED: dict[type, Callable[[Any], Any]] = {bool: bool, int: operator.index,
 _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r", "i")} | {
     name: name if name in ("__bool__", "__hash__") else name.strip("_").replace("g", "l") for name in _TRUTH
 }
+_AS_DATA = " as data"  # a use that the reference's data decide: it may be asked of what is no data
 _LOOKED_AT = ("__init__", "__annotations__")
 # By these a library asks an object to take its part in a comparison or a type, or where in memory it lies.
 _PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
@@ -134,6 +135,9 @@ class Remote(There, metaclass=RemoteClass):
             return type(self).__dataclass_fields__
         return known(self).session.ask("get", self, name)
 
+    def __init_subclass__(cls, **_: Any) -> None:
+        """Nothing is done here that a class may do when another derives from it."""
+
     def __setattr__(self, name: str, value: Any) -> None:
         known(self).session.ask("set", self, name, value)
 
@@ -158,6 +162,8 @@ class Remote(There, metaclass=RemoteClass):
 
     def __eq__(self, other: object) -> Any:
         return True if self is other else NotImplemented
+
+    __ne__ = object.__ne__
 
     def __hash__(self) -> int:
         return id(self)
@@ -205,13 +211,32 @@ class DerivingClass(RemoteClass):
         return super().__getattribute__(name) if ours else RemoteClass.__getattr__(cls, name)
 
     @classmethod
-    def body(cls, derives: tuple[type, ...]) -> dict[str, Any]:
-        """What the body of a class has beside if it derives from ``derives``."""
+    def body(cls, derives: tuple[type, ...], data: type | None) -> dict[str, Any]:
+        """What the body of a class has beside if it derives from ``derives``, which may themselves derive from data."""
 
         def attribute(self: Any, name: str) -> Any:
             return object.__getattribute__(self, name) if hasattr(Remote, name) else Remote.__getattr__(self, name)
 
-        return {"_moi_derives": derives, "__getattribute__": attribute}
+        # Of these classes no code is to run here with what a learner's object says.
+        theirs = {name: value for base in _above(derives, data) for name, value in vars(base).items()}
+        methods = {name for name, value in theirs.items() if callable(value) or hasattr(type(value), "__get__")}
+        hidden = (
+            {name for name in methods if name.startswith("__")} - vars(Remote).keys() - {"__class__", "__weakref__"}
+        )
+        return dict.fromkeys(hidden, _nothing) | {"_moi_derives": derives, "__getattribute__": attribute}
+
+
+def _nothing(*_: Any, **__: Any) -> Any:
+    """In the place of what is not done here."""
+
+
+def special_of(classes: tuple[type, ...], data: type | None) -> frozenset[str]:
+    """The special methods of ``classes``, other than those of ``data``."""
+    return SPECIAL.intersection(name for base in _above(classes, data) for name in vars(base))
+
+
+def _above(classes: tuple[type, ...], data: type | None) -> list[type]:
+    return [base for one in classes for base in one.__mro__ if base not in (data or object).__mro__]
 
 
 def _names_in(remote: Any) -> list[str]:
@@ -230,10 +255,12 @@ class RemoteCoroutine(Deferred, Remote):
         known(self).session.ask("get", self, "close")()
 
 
-def body_of_class(special: list[str], defined: frozenset[str], words: str | None) -> dict[str, Any]:
+def body_of_class(
+    special: Collection[str], defined: frozenset[str], words: str | None, data: type | None = None
+) -> dict[str, Any]:
     """The body of a class whose objects can do ``special``, where the reference solution has ``defined`` such methods.
 
-    ``words`` are the class's own docstring.
+    ``words`` are the class's own docstring; ``data`` is what decides where its objects may not be asked.
     """
     able = SPECIAL.intersection(special)
     body: dict[str, Any] = {"__doc__": vars(Remote)["__doc__"] if words is None else words}
@@ -242,13 +269,13 @@ def body_of_class(special: list[str], defined: frozenset[str], words: str | None
         if name in _TRUTH:
             alike = name in _ORDER and not _ORDER.isdisjoint(defined)  # Python asks one for the other
             if name in defined or alike or (name == "__ne__" and "__eq__" in defined):
-                body[name] = _method(name)
+                body[name] = _method(name, data)
         elif name == "__call__":
             body[name] = _call
         elif name == "__await__":
             body[name] = _await
         elif name not in ("__str__", "__repr__", "__format__") or defined & {"__str__", "__repr__", "__format__"}:
-            body[name] = _method(name)
+            body[name] = _method(name, data)
     if "__contains__" in able:
         body.setdefault("__contains__", _contains)
     if "__eq__" in body:
@@ -260,41 +287,42 @@ def body_of_class(special: list[str], defined: frozenset[str], words: str | None
     return body
 
 
-def body_of_data(base: type, special: list[str], defined: frozenset[str], words: str | None) -> dict[str, Any]:
+def body_of_data(base: type, special: Collection[str], defined: frozenset[str], words: str | None) -> dict[str, Any]:
     """Such a body where the objects are data of the class ``base`` beside: they do what these do, and it is done here.
 
     ``special`` are the methods that are the class's own.
     """
     body = {name: getattr(base, name) for name in ("__str__", "__format__")}
     body |= {name: _noted(name, getattr(base, name)) for name in _TRUTH if hasattr(base, name)}
-    body |= {
-        name: made
-        for name, made in body_of_class(special, defined, words).items()
-        if name in (*special, *_LOOKED_AT, "__doc__")
-    }
-    return body
+    own = body_of_class(special, defined, words, base)
+    return body | {name: made for name, made in own.items() if name in (*special, *_LOOKED_AT, "__doc__")}
 
 
 def _noted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of data, where it is noted that the test makes this use of the reference."""
 
     def noted(self: Any, *given: Any) -> Any:
-        known(self).session.may_ask(self, _DECIDES[name], *given)
+        if name == "__hash__" or any(map(is_remote, given)):
+            known(self).session.may_ask(self, _DECIDES[name] + _AS_DATA, *given)
         return method(self, *given)
 
     return noted
 
 
-def _method(name: str) -> Callable[..., Any]:
+def _method(name: str, data: type | None) -> Callable[..., Any]:
     """A special method that asks over there, where the test may say what the object is held against."""
+    otherwise = getattr(data, name, _UNASKED.get(name, _not_implemented))
     exact = bool if name in _TRUTH and name != "__hash__" else _EXACT.get(name)
 
     def method(self: Any, *given: Any) -> Any:
         session = known(self).session
         if name == "__eq__" and given and given[0] is self:
             return True
-        if name in _DECIDES and not session.may_ask(self, _DECIDES[name], *given):
-            return _UNASKED.get(name, _not_implemented)(self, *given)
+        if name in _DECIDES:
+            use = _DECIDES[name]
+            asked = session.may_ask(self, use, *given)
+            if not (asked or (data is None and session.may_ask(self, use + _AS_DATA, *given))):
+                return otherwise(self, *given)
         result = session.ask("special", self, name, given)
         declined = result is NotImplemented and name in _TRUTH
         if exact is not None and type(result) is not exact and not declined:
