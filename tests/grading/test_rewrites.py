@@ -69,7 +69,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     def words(*tests: str) -> dict[str, str]:
         cells = [("given", GIVEN), ("answer", ANSWER), *(("test 2", test) for test in tests)]
         assignment = course(tmp_path_factory.mktemp("course"), *cells)
-        return {finding.cell: finding.words for finding in findings(assignment)}
+        return {finding.cell: finding.words for finding in findings(assignment) if finding.serious}
 
     return words(*(r.asks for r in REWRITES)), words(*(r.instead for r in REWRITES))
 

@@ -50,7 +50,7 @@ REWRITES = (
         r"(?m)^\s*(random|time|datetime|builtins|os|math)\.\w+ *=[^=]|\bmonkeypatch\b|\bsetattr\(",
         "puts something in the place of a library's function",
         "what a test sets in a library changes in the judge's process alone",
-        "use `unittest.mock.patch`, which reaches across",
+        "use `patch` of `unittest.mock`, which reaches across",
         "import random\nrandom.randint = lambda a, b: 6\nassert throw() == 6",
         "with patch('random.randint', return_value=6):\n    assert throw() == 6",
     ),
