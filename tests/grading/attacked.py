@@ -128,7 +128,7 @@ else:
 assert sorted(os.listdir("..")) == ["home", "passwd", "shm", "tmp"] or "learner" not in os.getcwd()
 assert same(3) == 3
 """
-LIMITS = Limits(memory=300, folder=64, file=16)
+LIMITS = Limits(memory=380, folder=64, file=16)
 TIMEOUT = 3.0
 
 
