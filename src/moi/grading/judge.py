@@ -193,7 +193,7 @@ class Judge:
                 for place, (_, _, cell) in enumerate(self.staged[: last + 1]):
                     is_test = cell is not None and self.steps[cell]["role"] == "test"
                     if is_test and (tests is None or place in tests):
-                        self.parked[place] = self._park(main)
+                        self.parked[place] = self.park(main)
                     if place == last:
                         return
                     source = self.source(place)
@@ -283,7 +283,8 @@ class Judge:
             self.mains.append(main)  # as long as it stands, so do its forks
             return main
 
-    def _park(self, main: Session) -> Session:
+    def park(self, main: Session) -> Session:
+        """A fork of a learner's process as it is now."""
         with self._timed("fork"):
             main.deadline = time.monotonic() + self.timeout
 

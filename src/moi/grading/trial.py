@@ -35,6 +35,7 @@ class Trial:
         self.wanted = [name for name in step["wanted"] if name in judge.words]
         self.started = time.monotonic()
         self.sessions: list[Session] = []
+        self.untouched: Session | None = None  # a process that has been asked nothing yet
 
     def run(self) -> tuple[list[Any], bool]:
         """The outputs, and whether the learner's code has changed what the reference does not."""
@@ -66,6 +67,8 @@ class Trial:
             text = "\n".join(dict.fromkeys(judge.shown))[:20_000]
             instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
             outputs.append({"output_type": "display_data", **instructor})
+        if self.untouched is not None:
+            self.untouched.close()
         for session in self.sessions:
             if not session.in_use:
                 session.close()
@@ -92,6 +95,8 @@ class Trial:
         session = judge.parked.pop(self.place, None) if not self.sessions and not self.fresh else None
         session = session or self._new()
         self.sessions.append(session)
+        if "or_else" in self.step["source"] and self.untouched is None:
+            self.untouched = judge.park(session)
         self._prepare(session)
         session.deadline = self.started + judge.timeout
         session.asked = judge.asked
@@ -131,7 +136,8 @@ class Trial:
     @contextlib.contextmanager
     def _anew(self) -> Iterator[None]:
         """What is called meanwhile by name has not seen any other call of this test."""
-        other = self._new()
+        other = self.untouched or self._new()
+        self.untouched = self.judge.park(other)
         self._prepare(other)
         other.deadline = time.monotonic() + self.judge.timeout
         asked = self.sessions[-1]
