@@ -275,6 +275,13 @@ class Codec:
         of_given = kind.__module__ == "__main__" and self._by_value(kind) and not issubclass(kind, enum.Enum)
         return of_given or can_change(value)
 
+    def state(self, value: Any) -> bytes:
+        """The same for data as long as they do not change; nothing for what cannot cross."""
+        try:
+            return packed(self.encode(value))
+        except Exception:
+            return b""
+
     def decode(self, form: Any, crossing: Crossing | None = None) -> Any:
         """The value of ``form``. Raises :class:`CannotCross` for what is none."""
         crossing = crossing or Crossing()

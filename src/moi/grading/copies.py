@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from moi.grading.codec import Codec, packed
+from moi.grading.codec import Codec
 
 _SAME = "__moi_same__"
 
@@ -24,7 +24,7 @@ class Copies:
         if self._codec.is_mutable(value):
             self._got[id(value)] = value
             if what == "get":
-                self._parts.append((value, self._state(value)))
+                self._parts.append((value, self._codec.state(value)))
 
     def same(self, one: Any, other: Any, sought: bool) -> bool:
         """What ``one is other`` gives, or the opposite."""
@@ -33,13 +33,7 @@ class Copies:
 
     def mistaken(self) -> bool:
         """Whether the test has compared copies by ``is``, or changed what it got from an object's attribute."""
-        return self._compared or any(self._state(part) != before for part, before in self._parts)
-
-    def _state(self, value: Any) -> bytes:
-        try:
-            return packed(self._codec.encode(value))
-        except Exception:
-            return b""
+        return self._compared or any(self._codec.state(part) != before for part, before in self._parts)
 
     def names(self) -> dict[str, Any]:
         """What a cell needs that :class:`Watched` has transformed."""

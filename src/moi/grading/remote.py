@@ -246,8 +246,6 @@ def _names_in(remote: Any) -> list[str]:
 class RemoteCoroutine(Deferred, Remote):
     """A coroutine of the learner's."""
 
-    __slots__ = ()
-
     def _moi_end(self) -> Any:
         return known(self).session.ask("special", self, "__await__", ())
 
@@ -311,7 +309,8 @@ def _noted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
 def _method(name: str, data: type | None) -> Callable[..., Any]:
     """A special method that asks over there, where the test may say what the object is held against."""
-    otherwise = getattr(data, name, _UNASKED.get(name, _not_implemented))
+    unasked = _UNASKED.get(name, _not_implemented)
+    otherwise = unasked if data is None else getattr(data, name, unasked)
     exact = bool if name in _TRUTH and name != "__hash__" else _EXACT.get(name)
 
     def method(self: Any, *given: Any) -> Any:
