@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import math
 import numbers
 import re
@@ -94,7 +93,13 @@ class Parameter:
         return None if self.depends() else self._bounds_at(None)
 
     def _bounds_at(self, model: MiniModel | None) -> tuple[float, float, float | None, float | None]:
-        low, high, above, below = (self._at(bound, model) for bound in (self.low, self.high, self.above, self.below))
+        at = self._at
+        low, high, above, below = (
+            at(self.low, model),
+            at(self.high, model),
+            at(self.above, model),
+            at(self.below, model),
+        )
         bottom = low if low is not None else above if above is not None else -LARGEST
         top = high if high is not None else below if below is not None else LARGEST
         return bottom, top, above, below
@@ -363,9 +368,9 @@ class MiniModel:
 
     def _check(self, names: Iterable[str]) -> None:
         # A bound that depends on other values is tried once those values are known to be sound.
-        independent = (self.parameters[name] for name in names if name not in self._dependent)
-        for parameter in itertools.chain(independent, self._dependent.values()):
-            object.__setattr__(self, parameter.name, parameter.checked(getattr(self, parameter.name), self))
+        values = vars(self)
+        for name in (*(name for name in names if name not in self._dependent), *self._dependent):
+            values[name] = self.parameters[name].checked(values[name], self)
         self.check_together()
 
     def check_together(self) -> None:

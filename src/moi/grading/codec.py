@@ -74,7 +74,12 @@ _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDi
 
 def can_change(value: Any) -> bool:
     """Whether data are of a kind that can be changed in place."""
-    return type(value) in _MUTABLE or is_mutable(value)
+    return _changing(type(value))  # type: ignore[arg-type]
+
+
+@functools.lru_cache(1000)
+def _changing(kind: type) -> bool:
+    return kind in _MUTABLE or is_mutable(kind)
 
 
 class There:
@@ -215,6 +220,8 @@ class Codec:
         kind = type(value)
         if scalar := SCALARS.get(kind):
             return [scalar.kind, scalar.form(value)]
+        if kind is types.FunctionType or kind is types.MethodType:
+            return ["there", self.export(value)]
         if kind in (list, tuple, set, frozenset):
             return [kind.__name__, [of(item) for item in value]]
         if kind is collections.defaultdict:
@@ -436,6 +443,8 @@ class Codec:
 
     def changed(self, crossing: Crossing) -> Any:
         """The things of ``crossing`` that are no longer as they crossed, for :meth:`changes`."""
+        if not crossing.states:
+            return []
         numbers = [number for number, before in crossing.states.items() if self._noted(crossing, number) != before]
         return self._written(lambda of: [[n, self._form(crossing.things[n], of)] for n in numbers], crossing)
 
@@ -547,6 +556,8 @@ def _in_order(parts: Mapping[int, set[int]], forms: Mapping[int, Any]) -> list[i
     Of those that do, some can be used while they are empty: best a list or the like, which nobody looks into as long
     as it is in the making. An object may be asked for its hash.
     """
+    if all(parts.keys().isdisjoint(inside) for inside in parts.values()):
+        return list(parts)
     users: dict[int, list[int]] = {number: [] for number in parts}
     lacking = {number: 0 for number in parts}
     for number, inside in parts.items():

@@ -57,7 +57,7 @@ class _Desk(Line):
         super().__init__(end)
         self.learners = learners
 
-    def answer(self, what: str, given: list[Any]) -> Any:
+    def answer(self, what: str, given: tuple[Any, ...]) -> Any:
         return Judge(given[0], self.learners, self.ask).judge()
 
 

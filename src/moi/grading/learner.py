@@ -11,7 +11,6 @@ import importlib
 import inspect
 import io
 import os
-import random
 import resource
 import socket
 import sys
@@ -21,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from moi.grading import errors
+from moi.grading import chance, errors
 from moi.grading.checks import text_of
 from moi.grading.codec import CannotCross, Crossing, There, packed
 from moi.grading.content import content, fixed_base
@@ -84,7 +83,7 @@ class Agent(Line):
         builtins.input = self._input
         sys.stdin = _Typed(self)
 
-    def answer(self, what: str, given: list[Any]) -> Any:
+    def answer(self, what: str, given: tuple[Any, ...]) -> Any:
         if what == "run":
             outputs, failure = self.shell.run(given[0])
             return [[_sendable(output) for output in outputs], failure is not None]
@@ -133,14 +132,15 @@ class Agent(Line):
         self.serve()
         os._exit(0)
 
-    def do_names(self, names: list[str]) -> Any:
-        space = self.shell.user_ns
-        return {name: [space[name]] for name in names if name in space}
-
-    def do_same(self, names: list[str]) -> list[str]:
-        """Of each name the first that is bound to the same object."""
-        first: dict[int, str] = {}
-        return [first.setdefault(id(self.shell.user_ns.get(name, name)), name) for name in names]
+    def do_names(self, names: tuple[str, ...]) -> dict[str, tuple[str, bytes]]:
+        """Of each that is there and can cross, the first name of the same object, and its form, packed."""
+        space, first, found = self.shell.user_ns, dict[int, str](), {}
+        for name in names:
+            if name in space:
+                with contextlib.suppress(Exception):
+                    form = packed(self.codec.encode(space[name]))
+                    found[name] = first.setdefault(id(space[name]), name), form
+        return found
 
     def do_share(self, names: list[str]) -> None:
         """Have these names together with the test from now on."""
@@ -155,8 +155,8 @@ class Agent(Line):
     def do_patch(self, patches: list[tuple[str, str, Any]]) -> None:
         self.patched.have(patches, importlib.import_module)
 
-    def do_call(self, target: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        return target(*given, **named)
+    def do_call(self, target: Any, given: tuple[Any, ...], named: tuple[tuple[str, Any], ...]) -> Any:
+        return target(*given, **dict(named))
 
     def do_get(self, target: Any, name: str) -> Any:
         return getattr(target, name)
@@ -287,12 +287,10 @@ class Agent(Line):
     def detach(self, attached: Any) -> None:
         if attached is None:
             return
-        files, states = attached
+        files, state = attached
         self.folder.apply(files)
-        if states:
-            random.setstate((states[0][0], tuple(states[0][1]), states[0][2]))
-            if len(states) > 1 and "numpy" in sys.modules:
-                sys.modules["numpy"].random.set_state(("MT19937", states[1][0], *states[1][1]))
+        if state:
+            chance.have(state)
 
     def may_ask_now(self) -> None:
         if not self._open:
@@ -376,7 +374,7 @@ def _class_of_foreign(name: str, special: list[str], passes_for: type | None) ->
 
 def _forwarded(name: str) -> Any:
     def call(self: Foreign, *given: Any, **named: Any) -> Any:
-        return _asked(self._agent, "call", self, given, named)
+        return _asked(self._agent, "call", self, given, tuple(named.items()))
 
     def method(self: Foreign, *given: Any) -> Any:
         if name == "__exit__":
@@ -395,7 +393,7 @@ def _found(module: str, name: str) -> type | None:
 def _made_there(kind: Any, *given: Any, **named: Any) -> Any:
     """An error of a class of the judge's, or of one that derives from it over here."""
     if "_moi_number" in vars(kind):
-        return _asked(kind._moi_agent, "call", kind, given, named)
+        return _asked(kind._moi_agent, "call", kind, given, tuple(named.items()))
     return super(next(k for k in kind.__mro__ if "_moi_number" in vars(k)), kind).__new__(kind, *given)
 
 

@@ -16,13 +16,14 @@ _ARRAY_KINDS = "biufcSUmM"
 Of = Callable[[Any], Any]
 
 
-def is_mutable(value: Any) -> bool:
+def is_mutable(kind: type) -> bool:
+    """Whether values of this class are data that can be changed in place."""
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
-    if numpy is not None and type(value) in (numpy.ndarray, numpy.random.Generator, numpy.random.RandomState):
+    if numpy is not None and kind in (numpy.ndarray, numpy.random.Generator, numpy.random.RandomState):
         return True
-    if pandas is not None and type(value) in (pandas.DataFrame, pandas.Series):
+    if pandas is not None and kind in (pandas.DataFrame, pandas.Series):
         return True
-    return is_sparse(type(value)) or is_result(type(value))
+    return is_sparse(kind) or is_result(kind)
 
 
 def numpy_form(value: Any, of: Of) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from moi.grading.codec import LARGEST, CannotCross, Codec, Crossing, packed, unpacked
 
 _HEAD = struct.Struct("!I")
+_AT_ONCE = 1 << 16  # bytes
 
 
 class Gone(Exception):
@@ -50,6 +51,7 @@ class Line:
         # Each end answers first what it was asked last. So must threads, of which the one on top has the line.
         self._open: list[tuple[str, int]] = []
         self._turn = threading.Condition()
+        self._come = bytearray()  # what has come and is not read yet
 
     def may_ask_now(self) -> None:
         """Raise an error if the other end does not expect a question."""
@@ -62,7 +64,7 @@ class Line:
         """The object for a form that the other end has given."""
         raise CannotCross("no such object")
 
-    def answer(self, what: str, given: list[Any]) -> Any:
+    def answer(self, what: str, given: tuple[Any, ...]) -> Any:
         """Do what the other end asks for."""
         raise CannotCross(f"nothing is known of {what[:20]!r}")
 
@@ -83,7 +85,7 @@ class Line:
         with self._turn:
             self._turn.wait_for(lambda: not self._open or self._open[-1][0] == "answers" or self._open[-1] == asking)
             self.may_ask_now()
-            self._send(["ask", what, self.codec.encode(list(given), crossing), self.attach()], descriptors)
+            self._send(["ask", what, self.codec.encode(given, crossing), self.attach()], descriptors)
             self._open.append(asking)
         try:
             while True:
@@ -95,11 +97,13 @@ class Line:
         finally:
             self._close()
         _, form, changes, _ = message
-        with self._understood():
+        try:
             if changes:
                 self.change(self.codec.changes(changes, crossing), crossing)
             if message[0] == "answer":
                 return self.codec.decode(form, crossing)
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as failure:
+            raise CannotCross(f"no answer ({type(failure).__name__})") from None
         raise Failed(form)
 
     def change(self, changes: Any, crossing: Crossing) -> None:
@@ -150,24 +154,14 @@ class Line:
             self._open.pop()
             self._turn.notify_all()
 
-    @contextlib.contextmanager
-    def _understood(self) -> Any:
-        try:
-            yield
-        except CannotCross:
-            raise
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as failure:
-            raise CannotCross(f"no answer ({type(failure).__name__})") from None
-
     def _send(self, message: list[Any], descriptors: Sequence[int] = ()) -> None:
         data = packed(message)
+        data = _HEAD.pack(len(data)) + data
         if self.end is None:
             raise Gone("it has ended before")
         try:
             if descriptors:
-                socket.send_fds(self.end, [_HEAD.pack(len(data))], list(descriptors))
-            else:
-                self._write(_HEAD.pack(len(data)))
+                data = data[socket.send_fds(self.end, [data], list(descriptors)) :]
             self._write(data)
         except OSError:
             raise self._lost("it has ended") from None
@@ -175,9 +169,11 @@ class Line:
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            self._wait(writing=True)
             assert self.end is not None
-            view = view[self.end.send(view, 0 if self.deadline is None else socket.MSG_DONTWAIT) :]
+            try:
+                view = view[self.end.send(view, socket.MSG_DONTWAIT) :]
+            except BlockingIOError:
+                self._wait(writing=True)
 
     def _receive(self) -> list[Any]:
         if self.end is None:
@@ -194,28 +190,28 @@ class Line:
         return message
 
     def _read(self, size: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
-            self._wait(writing=False)
-            assert self.end is not None
-            part, descriptors = self._take(min(size - len(parts), 1 << 20))
+        while len(self._come) < size:
+            if self.deadline is not None:
+                self._wait(writing=False)
+            part, descriptors = self._take(_AT_ONCE)
             self.descriptors += descriptors
             if not part:
                 raise self._lost("it has ended")
-            parts += part
-        return bytes(parts)
+            self._come += part
+        data = bytes(self._come[:size])
+        del self._come[:size]
+        return data
 
     def _take(self, most: int) -> tuple[bytes, list[int]]:
         assert self.end is not None
         return self.end.recv(most), []  # descriptors that came along unasked are closed by the system
 
     def _wait(self, writing: bool) -> None:
-        if self.deadline is None:
-            return
         assert self.end is not None
-        remaining = self.deadline - time.monotonic()
+        remaining = None if self.deadline is None else self.deadline - time.monotonic()
         ends = [self.end]
-        if remaining <= 0 or not any(select.select([] if writing else ends, ends if writing else [], [], remaining)):
+        in_time = remaining is None or remaining > 0
+        if not in_time or not any(select.select([] if writing else ends, ends if writing else [], [], remaining)):
             raise self._lost("it took too long", slow=True)
 
     def _lost(self, words: str, slow: bool = False) -> Gone:

@@ -257,7 +257,7 @@ class _ToJudge(Line):
         self.patience = patience
         self.deadline = time.monotonic() + patience
 
-    def answer(self, what: str, given: list[Any]) -> None:
+    def answer(self, what: str, given: tuple[Any, ...]) -> None:
         self.at, self.deadline = given[0], time.monotonic() + self.patience
 
 

@@ -18,14 +18,14 @@ import threading
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CodeType
 from typing import Any
 from unittest import mock
 
 from moi.grading import chance, checks, errors
 from moi.grading.classes import Classes, LearnersError, at
-from moi.grading.codec import CannotCross, Crossing, can_change, data_classes, packed
+from moi.grading.codec import CannotCross, Crossing, can_change, data_classes, packed, unpacked
 from moi.grading.content import FIXED, fixed_base
 from moi.grading.coroutines import run_to_end
 from moi.grading.folder import Folder
@@ -89,6 +89,7 @@ class Session(Line):
         self._kept: dict[int, Any] = {}  # objects to which Python keeps no weak references
         self._classes = Classes(self)
         self._mine: list[Any] = []
+        self._forms: dict[int, list[Any]] = {}  # by number
         self._errors: dict[int, tuple[BaseException, int]] = {}  # copies of the learner's, by id; and their handles
         self._fresh: dict[int, Any] = {}  # iterators that were made for the learner's code alone, by id
         self._numbers: dict[int, int] = {}
@@ -134,6 +135,8 @@ class Session(Line):
         if number is None:
             number = self._numbers[id(value)] = len(self._mine)
             self._mine.append(value)
+        if form := self._forms.get(number):
+            return form
         if a_class_of_errors:
             above = [self.codec.encode(base) for base in value.__bases__ if issubclass(base, BaseException)]
             return ["class", number, value.__qualname__, value.__qualname__ in self.codec.shared, above]
@@ -142,7 +145,9 @@ class Session(Line):
         named = str(getattr(value, "__name__", "")) if callable(value) or kind is types.ModuleType else ""
         bases = [[base.__module__, base.__qualname__] for base in kind.__mro__[:-1] if self._is_there(base)]
         words = value.__doc__ if isinstance(value, types.FunctionType) else None  # as functools.wraps wants it
-        return ["mine", number, named, words, kind.__name__, _special(kind, callable(value)), bases]
+        form = ["mine", number, named, words, kind.__name__, _special(kind, callable(value)), bases]
+        self._forms[number] = form
+        return form
 
     def _is_there(self, kind: type) -> bool:
         """Whether a class of an object of the test's own is in the learner's process too."""
@@ -259,14 +264,14 @@ class Session(Line):
         finally:
             self._asked_back = before
 
-    def answer(self, what: str, given: list[Any]) -> Any:
+    def answer(self, what: str, given: tuple[Any, ...]) -> Any:
         if what == "input":
             return input(str(given[0]))
         if what == "line":
             return sys.stdin.readline()
         target, *rest = given
         if what == "special" and rest[0] == "__call__":
-            what, rest = "call", [*rest[1:], {}]
+            what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
         things = (target,) if isinstance(owner, (type(None), types.ModuleType)) else (target, owner)
         place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
@@ -282,7 +287,7 @@ class Session(Line):
         if not as_reference and not self.take_changes:
             target = self._copy_of(target)
         if what == "call" and callable(target) and (not isinstance(target, type) or target.__module__ == "__main__"):
-            return target(*rest[0], **rest[1])
+            return target(*rest[0], **dict(rest[1]))
         if what == "special" and rest[0] == "__await__" and inspect.iscoroutine(target):
             return run_to_end(target)
         if what == "special" and rest[0] in _special(type(target), callable(target)):
@@ -320,7 +325,7 @@ class Session(Line):
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         before = self._ways, self._asked_back, self._arguments
         self._ways, self._asked_back = _ways(what, given), False
-        self._arguments = (*given[1], *given[2].values()) if what == "call" else ()
+        self._arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
         # What an error of the test's says is not for the learner.
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
             given = (*given[:2], (*given[2][:1], None, None))
@@ -381,13 +386,14 @@ class Session(Line):
             )
         if other := [self.instead[way] for way in known(target).ways if way in self.instead]:
             return other[0](*given, **named)
-        return self.ask("call", target, given, named)
+        return self.ask("call", target, given, tuple(named.items()))
 
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
         kind = "object" if any(map(is_remote, operands)) else "data"
-        attributes = {way.rpartition(".")[2] for way in known(target).ways if "." in way}
-        exactly = use == "call" and bool(attributes & methods_of_data())
+        exactly = use == "call" and any(
+            way.rpartition(".")[2] in methods_of_data() for way in known(target).ways if "." in way
+        )
         # By each of the ways: an attribute that gives the object itself is another way to it.
         asked = [self._may((f"{way} {use} {kind}",), exactly=exactly) for way in sorted(known(target).ways)]
         return all(asked) and (bool(asked) or self.allowed is None)
@@ -504,22 +510,33 @@ class Session(Line):
         return issubclass(kind, Exception) and not issubclass(kind, checks.Wrong)
 
     def names(self, wanted: list[str]) -> dict[str, Any]:
-        """The learner's objects of these names, as far as they are there and can cross: each is asked for by itself."""
-        result = {}
+        """The learner's objects of these names, as far as they are there and can cross: each by itself."""
+        result: dict[str, Any] = {}
+        try:
+            found = dict(self.ask("names", tuple(wanted)))
+        except Exception:  # too large together
+            if len(wanted) > 1 and self.end is not None:
+                for name in wanted:
+                    result |= self.names([name])
+            return result
         for name in wanted:
             with contextlib.suppress(Exception):
-                found = self.ask("names", [name])
-                if isinstance(found, dict) and isinstance(found.get(name), list) and len(found[name]) == 1:
-                    result[name] = found[name][0]
-            if self.end is None:
-                break
-        changing = [name for name in result if can_change(result[name])]
-        if len(changing) > 1:  # what is one object over there is one here
-            with contextlib.suppress(Exception):
-                for name, first in zip(changing, self.ask("same", changing), strict=True):
-                    if first in changing and type(result[name]) is type(result[first]):
-                        result[name] = result[first]
+                first, form = found[name]
+                with self._by((name,)):
+                    result[name] = thing = self.codec.decode(unpacked(form))
+                # What is one object over there is one here.
+                if can_change(thing) and first in result and type(thing) is type(result[first]):
+                    result[name] = result[first]
         return result
+
+    @contextlib.contextmanager
+    def _by(self, ways: Iterable[str]) -> Iterator[None]:
+        """What comes meanwhile comes in these ways."""
+        before, self._ways = self._ways, frozenset(ways)
+        try:
+            yield
+        finally:
+            self._ways = before
 
     def code_of(self, function: Any) -> CodeType:
         """The code of a learner's function, compiled here from the cell as it was handed in; it is never run."""
@@ -592,14 +609,13 @@ def _open(target: Any, name: str) -> bool:
 
 def _ways(what: str, given: Any) -> frozenset[str]:
     """How a test comes by what it asks for: ``cart.items()`` for the answer of the method of ``cart``."""
-    if what == "names":
-        return frozenset(given[0])
     if what not in ("call", "get", "special"):
         return frozenset((f"{what}!",))
     step = "()" if what == "call" else f".{given[1]}" if what == "get" else "" if given[1] in _PARTS else "!"
     return frozenset((way + step)[-200:] for way in sorted(known(given[0]).ways)[:8])
 
 
+@functools.lru_cache(10_000)
 def _without_attributes(use: str) -> str:
     return re.sub(r"\.\w+", ".", use)
 
