@@ -490,7 +490,10 @@ def test_an_earlier_function_does_not_say_afterwards_what_suits_a_later_one(tmp_
     assignment = course(tmp_path, *cells)
     slip = f"def level(x):\n    return x + 1\n{twice}"
     told = "told = []\ndef level(x):\n    return 50 if told else x\ndef twice(x):\n    told.append(x)\n    return 100"
+    # The process that would tell it ends as it is forked off the one that is asked first.
+    ends = "lambda: forks.append(1) or forks[1:] and os._exit(0)"
+    alone = f"import os\nforks = []\nos.register_at_fork(after_in_child={ends})\n{told}"
     with Bench(assignment.notebooks[0]) as bench:
-        for answer, score in ((slip, 1), (told, 0)):
+        for answer, score in ((slip, 1), (told, 0), (alone, 0)):
             staged = classroom.handed_in(assignment, {1: answer})
             assert scores(assignment, staged, bench.run(staged)) == {"test2": score}

@@ -84,22 +84,23 @@ def test_notes_are_few(opened: tuple[Assignment, Bench], tmp_path: Path) -> None
     assert bench.run(handed_in(assignment, answers("reference"))).notes == ()
 
 
-def test_what_runs_only_for_wrong_answers_runs(tmp_path: Path) -> None:
-    answer = "def level(x):\n    return x\ndef twice(x):\n    return 2 * level(x)"
-    test = """
+@pytest.mark.parametrize("again", ["level(3)", "of(level, 3)"])
+def test_what_runs_only_for_wrong_answers_runs(again: str, tmp_path: Path) -> None:
+    answer = "def level(x):\n    return x\ndef twice(x):\n    return 2 * level(x)\ndef of(f, x):\n    return f(x)"
+    test = f"""
 from moi.grading.checks import equal, ideas
 
 with ideas(points=2) as check:
     with check.idea(1, "the level"):
         equal(level(3), 3, "another level")
     with check.idea(1, "twice the level, whatever that is"):
-        equal(twice(3), 6, "not twice", or_else=lambda: 2 * level(3))
+        equal(twice(3), 6, "not twice", or_else=lambda: 2 * {again})
 check.score
 """
     cells = ("answer", f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"), ("test 2", test)
     assignment = course(tmp_path, *cells)
     with Bench(assignment.notebooks[0]) as bench:
-        staged = handed_in(assignment, {0: answer.replace("return x", "return x + 1")})
+        staged = handed_in(assignment, {0: answer.replace("return x\n", "return x + 1\n")})
         assert scores(assignment, staged, bench.run(staged)) == {"test1": 1}
 
 

@@ -384,9 +384,17 @@ class Session(Line):
                 "there is an object of your own where a plain value is needed: "
                 "a number, a text, a list, an array, a table"
             )
-        if other := [self.instead[way] for way in known(target).ways if way in self.instead]:
-            return other[0](*given, **named)
+        if (other := self._elsewhere(target)) is not target:
+            return other(
+                *map(self._elsewhere, given), **{name: self._elsewhere(value) for name, value in named.items()}
+            )
         return self.ask("call", target, given, tuple(named.items()))
+
+    def _elsewhere(self, thing: Any) -> Any:
+        """What stands for ``thing`` as long as others are called in the place of those here."""
+        if not self.instead or not is_remote(thing):
+            return thing
+        return next((self.instead[way] for way in known(thing).ways if way in self.instead), thing)
 
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""

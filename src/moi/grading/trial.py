@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moi.grading import checks, told
 from moi.grading.line import Failed, Gone
-from moi.grading.remote import CannotJudge
+from moi.grading.remote import is_remote
 from moi.grading.session import Session
 
 if TYPE_CHECKING:
@@ -140,11 +140,12 @@ class Trial:
         self.untouched = self.judge.park(other)
         self._prepare(other)
         other.deadline = time.monotonic() + self.judge.timeout
-        asked = self.sessions[-1]
+        asked, space = self.sessions[-1], self.judge.shell.user_ns
         asked.instead = other.names(self.wanted)
         try:
-            with contextlib.suppress(CannotJudge):  # it is given an object that another call has made
-                yield
+            if any(is_remote(space.get(name)) and name not in asked.instead for name in self.wanted):
+                raise Gone("what is called meanwhile by name cannot be asked anew")
+            yield
         finally:
             asked.instead = {}
             other.close()
