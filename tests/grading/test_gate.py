@@ -83,3 +83,22 @@ def test_a_test_that_takes_a_copy_for_the_thing_is_named(test: str, mistaken: bo
     assert [finding.serious for finding in found] == [False] * mistaken
     assert all("What a test gets is a copy" in str(finding) for finding in found)
     assert check(["week"], tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("hidden", "given_away"),
+    [
+        ("rate = 7\nassert price(2) == 14", False),
+        ("rate = 7\nassert price(2) == 2 * rate", False),
+        ("rate = 14\nassert price(1) == rate", True),
+    ],
+)
+def test_a_hidden_line_that_gives_its_value_to_the_learner_is_named(
+    hidden: str, given_away: bool, tmp_path: Path
+) -> None:
+    answer = "### BEGIN SOLUTION\nrate = 2\ndef price(units):\n    return rate * units\n### END SOLUTION"
+    test = f"rate = 5\nassert price(3) == 15\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS"
+    course(tmp_path, ("answer", answer), ("test 2", test))
+    found = list(findings(read_assignment(tmp_path, "week")))
+    assert [finding.serious for finding in found] == [False] * given_away
+    assert all("`rate`" in str(finding) for finding in found)

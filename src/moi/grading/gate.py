@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from traitlets.config import Config
 from moi.grading.assignment import Assignment, AssignmentError, Cell, Notebook, read_assignment
 from moi.grading.course import Course, CourseError
 from moi.grading.graded import graded
+from moi.grading.reference import Code
 from moi.grading.rewrites import REWRITES
 from moi.grading.run import Bench, Run, as_released, as_written
 from moi.grading.sandbox import NoIsolation
@@ -39,6 +41,12 @@ _COPIES = (
     "worth a look: this test changes a list, dictionary or the like that it got from an object, or asks whether two of "
     "them are one (`is`). What a test gets is a copy each time, so it says nothing of the object itself: call a method "
     "of the object, and look at it again"
+)
+
+
+_GIVEN_AWAY = (
+    "worth a look: this test and the learner's code have {names} together, and a hidden line sets it before it holds "
+    "an answer against it: the learner's code could give that back. Take a name that only the test has"
 )
 
 
@@ -81,10 +89,31 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
             yield from _of_reference(notebook, bench.reference)
             for place in bench.reference.mistaken:
                 yield Finding(notebook.name, notebook.cells[place].name, _COPIES, serious=False)
+            for step in bench.steps:
+                if step["together"] and (names := _given_away(step)):
+                    words = _GIVEN_AWAY.format(names=" and ".join(f"`{name}`" for name in names))
+                    yield Finding(notebook.name, step["name"], words, serious=False)
             staged = as_released(notebook)
             for cell, score, _ in scores(notebook, staged, bench.run(staged)):
                 if score != 0:
                     yield Finding(notebook.name, cell.name, _earns("the untouched release", cell, score))
+
+
+def _given_away(step: dict[str, Any]) -> list[str]:
+    """The learner's names that hidden lines of a test bind, and then hold something against."""
+    code = Code(step["source"])
+    lines = {line for first, last in step["hidden"] for line in range(first, last + 1)}
+    hidden = [node for node in ast.walk(code.tree) if getattr(node, "lineno", 0) in lines]
+    bound = {node.id for node in hidden if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    held: list[ast.expr] = []
+    for node in hidden:
+        match node:
+            case ast.Compare(left, _, others):
+                held += [left, *others]
+            case ast.Call(_, others, _):
+                held += others
+    against = {each.id for each in held if isinstance(each, ast.Name)}
+    return sorted(bound.intersection(against, code.bound(), step["wanted"]))
 
 
 def scores(
