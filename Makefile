@@ -51,7 +51,7 @@ test-all: run-tests  ## run every test
 run-tests: $(BOOK)
 	@$(PY) -m moi.node --test 'src/**/*.test.mjs' 'tests/**/*.test.mjs'
 	@CHROMIUM="$$($(PY) tools/chromium.py)"; export CHROMIUM; \
-		$(PY) -m pytest -n 2 --dist loadfile -m "$(TESTS)"
+		$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
 check: $(INSTALLED)  ## look for mistakes, loose style and wrong types
 	@$(PY) -m ruff check
