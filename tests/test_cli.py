@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from moi import interface
-from moi.cli import compared
+from moi.cli import compared, slow_imports
 from moi.models import all_models
 from moi.models.variety import Variety
 
@@ -222,3 +222,12 @@ def test_pounds_and_minus_signs_survive_a_pipe_in_any_encoding(encoding):
         env={**os.environ, "PYTHONIOENCODING": encoding},
     )
     assert ran.returncode == 0 and "\N{MINUS SIGN}£" in ran.stdout.decode("utf-8")
+
+
+def test_what_takes_long_to_import_is_guessed_from_the_notebooks(tmp_path):
+    folder = tmp_path / "solutions" / "week[1]"
+    folder.mkdir(parents=True)
+    cell = {"source": ["import pandas as pd\n", "from scipy.optimize import linprog\n", "print('import numpy')"]}
+    (folder / "a.ipynb").write_text(json.dumps({"cells": [cell]}, indent=1))
+    assert slow_imports(tmp_path, "week[1]") == {"pandas", "scipy.optimize"}
+    assert slow_imports(tmp_path, "\0") == slow_imports(tmp_path / "none", "week[1]") == set()

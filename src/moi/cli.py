@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import glob
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -131,7 +133,8 @@ def _grade(asked: argparse.Namespace) -> int:
             from moi.grading.nursery import Nursery
 
             with contextlib.suppress(OSError):  # it is tried again later, and told
-                nursery = closing.enter_context(Nursery(isolate=not asked.unsafe))  # warms up beside what follows
+                early = slow_imports(asked.course or Path(), asked.assignment)
+                nursery = closing.enter_context(Nursery(isolate=not asked.unsafe, early=early))  # beside what follows
         with _importing_grading():
             from moi.grading import grade
         if not asked.scheduler and sys.platform != "win32":
@@ -142,6 +145,16 @@ def _grade(asked: argparse.Namespace) -> int:
             return grade.command(grade.Asked(students=asked.student, nursery=nursery, **given), asked.json)
         except grade.GradeError as failure:
             raise Refused(str(failure)) from failure
+
+
+def slow_imports(course: Path, assignment: str) -> set[str]:
+    """Of the libraries that are slow to import, those that the notebooks seem to: a guess, before they are read."""
+    found: set[str] = set()
+    with contextlib.suppress(OSError, ValueError):  # no folder, or no name for one: told later
+        for notebook in course.glob(f"*/{glob.escape(assignment)}/*.ipynb"):
+            source = notebook.read_text(encoding="utf-8", errors="replace")
+            found.update(re.findall(r'"(?:import|from) ((?:numpy|pandas|scipy)[\w.]*)', source))
+    return found
 
 
 def _check(asked: argparse.Namespace) -> int:

@@ -29,11 +29,13 @@ _FONTS = "/cache/matplotlib"  # what matplotlib has found out about the machine'
 class Nursery:
     """A process that imports what judges and learners always need, at once; and the rest when told to :meth:`warm`.
 
-    :func:`ask` gets parents of it, by its ``address``. Without ``isolate`` it is not shut in.
+    :func:`ask` gets parents of it, by its ``address``. Without ``isolate`` it is not shut in. The modules ``early`` are
+    imported at once too.
     """
 
-    def __init__(self, *, isolate: bool = True) -> None:
+    def __init__(self, *, isolate: bool = True, early: Iterable[str] = ()) -> None:
         self.isolate = isolate
+        self._early = sorted(early)
         with contextlib.ExitStack() as closing:
             folder = tempfile.mkdtemp(prefix="moi-")
             closing.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -57,7 +59,7 @@ class Nursery:
             listener.listen()
             descriptors = theirs.fileno(), listener.fileno()
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-m", "moi.grading.zygote", *map(str, descriptors)],
+                [sys.executable, "-s", "-P", "-m", "moi.grading.zygote", *map(str, descriptors), *self._early],
                 pass_fds=descriptors, env=environment, stdin=subprocess.DEVNULL, cwd="/",
                 start_new_session=True,  # an interrupt at the terminal is not for it
             )  # fmt: skip

@@ -31,13 +31,15 @@ LARGEST = 1 << 16
 def main() -> int:
     """Warm up as the first line says; then make a pair of parents for each bench that asks at the second.
 
-    The descriptors of both are given. It ends when the first line closes.
+    The descriptors of both are given, and what to import at once. It ends when the first line closes.
     """
     # As in a terminal, also where the grader was started in the background, which has interrupts ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    owner, listener = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:])
+    owner, listener = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:3])
     with importing():
         from moi.grading import judge, learner, session, shell  # noqa: F401
+
+        _import(sys.argv[3:])
     message = owner.recv(LARGEST)
     if not message:
         return 0
@@ -189,11 +191,9 @@ def warm(modules: Sequence[str]) -> None:
     from moi.grading import session
     from moi.grading.shell import Shell
 
+    _import(modules)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in modules:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
         shell = Shell.instance()
         if "matplotlib" in sys.modules:  # the first figure is slow: fonts, layout
             shell.run(
@@ -202,6 +202,14 @@ def warm(modules: Sequence[str]) -> None:
         shell.run("1 / 0")  # the first error is slow too
         session.methods_of_data()
         shell.reset(new_session=True)  # type: ignore[no-untyped-call]
+
+
+def _import(modules: Sequence[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 if __name__ == "__main__":
