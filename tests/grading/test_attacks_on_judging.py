@@ -480,20 +480,58 @@ def test_a_test_does_not_run_what_an_answer_has_written(reads: str, lies: str, t
     assert error["ename"] == "CannotJudge" and "the learner may have written it" in error["evalue"]
 
 
-def test_an_earlier_function_does_not_say_afterwards_what_suits_a_later_one(tmp_path: Path) -> None:
-    level = "def level(x):\n    return x"
-    twice = "def twice(x):\n    return 2 * level(x)"
-    test = "with ideas(points=1) as check:\n    with check.idea(1, 'twice the level'):\n"
-    test += "        equal(twice(3), 6, 'not twice', or_else=lambda: 2 * level(3))\ncheck.score"
+SIGNS = {  # how `level` could know that `twice` has been called: what it begins with, what `twice` does, and what tells
+    "a variable": ("told = []", "told.append(1)", "told"),
+    "a file": ("import os", "open('told', 'w').close()", "os.path.exists('told')"),
+    "memory that forks share": ("import mmap\nheld = mmap.mmap(-1, 4096)", "held[0] = 1", "held[0]"),
+    "a pipe": ("import os, select\nr, w = os.pipe()", "os.write(w, b'1')", "select.select([r], [], [], 0)[0]"),
+    "how often it was forked": (
+        "import os\ntold, forks = [], []\nos.register_at_fork(after_in_child=lambda: forks.append(1))",
+        "told.append(1)",
+        "told or len(forks) > 1",
+    ),
+    "its parent": ("import os\ntold, first = [], os.getpid()", "told.append(1)", "told or os.getppid() != first"),
+    "its number": ("import os\ntold, first = [], os.getpid()", "told.append(1)", "told or os.getpid() > first + 2"),
+    "what a later cell binds": ("", "pass", "'twice' in globals()"),
+    "nothing: a later cell binds it again": ("", "pass", "False"),
+}
+
+
+@pytest.fixture(scope="module")
+def built_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assignment, Bench]]:
+    """An assignment whose second task builds on the first, and may be right by what the first gives."""
+    idea = "with ideas(points=1) as check:\n    with check.idea(1, 'it is this'):\n        equal({})\ncheck.score"
     solution = "### BEGIN SOLUTION\n{}\n### END SOLUTION".format
-    cells = ("given", GIVEN), ("answer", solution(f"{level}\n{twice}")), ("test 1", test)
-    assignment = course(tmp_path, *cells)
-    slip = f"def level(x):\n    return x + 1\n{twice}"
-    told = "told = []\ndef level(x):\n    return 50 if told else x\ndef twice(x):\n    told.append(x)\n    return 100"
-    # The process that would tell it ends as it is forked off the one that is asked first.
-    ends = "lambda: forks.append(1) or forks[1:] and os._exit(0)"
-    alone = f"import os\nforks = []\nos.register_at_fork(after_in_child={ends})\n{told}"
+    cells = (
+        ("given", GIVEN),
+        ("answer", solution("def level(x):\n    return x")),
+        ("test 1", idea.format("level(3), 3, 'not the level'")),
+        ("answer", solution("def twice(x):\n    return 2 * level(x)")),
+        ("test 1", idea.format("twice(3), 6, 'not twice', or_else=lambda: 2 * level(3)")),
+    )
+    assignment = course(tmp_path_factory.mktemp("built"), *cells)
     with Bench(assignment.notebooks[0]) as bench:
-        for answer, score in ((slip, 1), (told, 0), (alone, 0)):
-            staged = classroom.handed_in(assignment, {1: answer})
-            assert scores(assignment, staged, bench.run(staged)) == {"test2": score}
+        yield assignment, bench
+
+
+@pytest.mark.parametrize("own", ["x", "x + 1"], ids=["right", "wrong"])
+@pytest.mark.parametrize("sign", SIGNS)
+def test_an_earlier_function_does_not_say_afterwards_what_suits_a_later_one(
+    sign: str, own: str, built_on: tuple[Assignment, Bench]
+) -> None:
+    assignment, bench = built_on
+    begins, leaves, tells = SIGNS[sign]
+    level = f"{begins}\ndef level(x):\n    return 50 if {tells} else {own}"
+    twice = f"def twice(x):\n    {leaves}\n    return 100"
+    if sign.startswith("nothing"):
+        twice += "\ndef level(x):\n    return 50"
+    staged = classroom.handed_in(assignment, {1: level, 3: twice})
+    assert scores(assignment, staged, bench.run(staged)) == {"test2": own == "x", "test4": 0}
+
+
+def test_what_is_right_by_an_earlier_slip_earns_its_points(built_on: tuple[Assignment, Bench]) -> None:
+    assignment, bench = built_on
+    for level, twice in (("x + 1", 1), ("x", 0)):
+        answers = {1: f"def level(x):\n    return {level}", 3: "def twice(x):\n    return 2 * (x + 1)"}
+        staged = classroom.handed_in(assignment, answers)
+        assert scores(assignment, staged, bench.run(staged)) == {"test2": 1 - twice, "test4": twice}

@@ -51,6 +51,7 @@ tell_instructor: Callable[[str], None] | None = None
 hidden: Sequence[Sequence[int]] = ()
 # There too: a state of the learner's functions that have not been called in this test.
 anew: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+failed: list[str] = []  # ideas of the test cell that is judged
 say: Callable[..., object] = print  # where the report of a cell's ideas goes
 _judged: set[str] = set()  # what has judged a value, and not only its form, in the idea that is open
 
@@ -110,11 +111,13 @@ class Ideas:
             message = _explained(failure, here)
             if message.startswith(NOT_DONE) and not isinstance(failure, Wrong):
                 self.report.append(message)
+                failed.append(what)
                 return
             if tell_instructor is not None:
                 tell_instructor(f"✗ {what}: {message}")
                 message = _for_learner(failure)
             self.report.append(Failed(f"✗ {what} ({points:g}): ", message))
+            failed.append(what)
         else:
             self.earned.append(points)
             if _judged or self.graded:

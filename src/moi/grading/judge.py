@@ -84,10 +84,12 @@ class Judge:
         self.notes: list[str] = []
         self.left_out: dict[int, str] = {}
         self.parked: dict[int, Session] = {}
+        self.apart: dict[int, tuple[Session, dict[str, Any]]] | None = None  # by test cell, see at_home
         self.mains: list[Session] = []
         self.shown: list[str] = []
         self.changed: list[int] = []
         self.seen: dict[int, Any] = {}  # by test cell
+        self.not_right: set[int] = set()  # test cells
         self.copies: Copies | None = None  # of the test that is running, with the reference
         self.mistaken: list[int] = []  # test cells that take copies for what they are copies of
         self.again: list[int] = []  # places of tests whose words are to be the learner's, but of a new process
@@ -146,7 +148,7 @@ class Judge:
         if not self.again:
             return
         self._request({"do": "end"})  # nothing is left that could tell it
-        self.parked = {}
+        self.parked, self.apart = {}, None
         self.folder.clear()
         self.revealed = False
         self.shell.reset(new_session=False)  # type: ignore[no-untyped-call]
@@ -181,11 +183,13 @@ class Judge:
 
     # The learner's cells
 
-    def run_cells(self, tests: Collection[int] | None = None) -> None:
+    def run_cells(self, tests: Collection[int] | None = None, parked: dict[int, Session] | None = None) -> None:
         """Run the cells in a new process, again without those that end it; park a fork at each test.
 
         With ``tests`` only at these places, and no further than the last; then what the cells show is not kept.
+        The forks come to ``parked``, or to those of the tests.
         """
+        parked = self.parked if parked is None else parked
         last = len(self.staged) if tests is None else max(tests)
         while True:
             main = self._launch()
@@ -193,7 +197,7 @@ class Judge:
                 for place, (_, _, cell) in enumerate(self.staged[: last + 1]):
                     is_test = cell is not None and self.steps[cell]["role"] == "test"
                     if is_test and (tests is None or place in tests):
-                        self.parked[place] = self.park(main)
+                        parked[place] = self.park(main)
                     if place == last:
                         return
                     source = self.source(place)
@@ -210,8 +214,31 @@ class Judge:
                         if self.staged[later][0] == "code":
                             self.left_out[later] = "too many cells before it had ended Python"
                 self._request({"do": "end"})
-                for place in list(self.parked) if tests is None else tests:
-                    self.parked.pop(place, None)
+                for place in list(parked) if tests is None else tests:
+                    parked.pop(place, None)
+
+    def at_home(self, home: int) -> tuple[Session, dict[str, Any]]:
+        """A process as it was at the test ``home``, of another run of the cells, that no test has asked; and its names.
+
+        But for what it is asked, a function there cannot tell that this is not that test: there is no file, no memory
+        that forks share and no count of processes that the calls of another could have changed.
+        """
+        places = {cell: place for place, (_, _, cell) in enumerate(self.staged) if cell is not None}
+        if self.apart is None:
+            last = max(places[each] for step in self.steps for each in step["homes"].values())
+            parked = dict[int, Session]()
+            self.apart = {}
+            self.run_cells([place for place in range(last + 1) if self._role(place) == "test"], parked)
+            self.apart = {cell: (parked[place], {}) for cell, place in places.items() if place in parked}
+        session, names = self.apart[home]
+        if not names:
+            names.update(session.names(self.wanted(home)))
+            session.only_data = True
+        return session, names
+
+    def wanted(self, test: int) -> list[str]:
+        """The learner's names that a test may ask for."""
+        return [name for name in self.steps[test]["wanted"] if name in self.words]
 
     def source(self, place: int) -> str:
         """What runs over there of a cell."""
@@ -330,6 +357,8 @@ class Judge:
         if self.copies is not None and self.copies.mistaken():
             self.mistaken.append(cell)
         right = _score(outputs, step["points"]) >= step["points"]
+        if not right:
+            self.not_right.add(cell)
         self.seen[cell] = [sorted(self.asked) if right else None, told.mark(outputs)]
         known = (self.work["seen"] or self.seen).get(cell)
         as_known = known is not None and self.seen[cell][1] == known[1]

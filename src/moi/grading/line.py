@@ -160,8 +160,8 @@ class Line:
         if self.end is None:
             raise Gone("it has ended before")
         try:
-            if descriptors:
-                data = data[socket.send_fds(self.end, [data], list(descriptors)) :]
+            if descriptors:  # with so little that it does not wait
+                data = data[socket.send_fds(self.end, [data[: _HEAD.size]], list(descriptors)) :]
             self._write(data)
         except OSError:
             raise self._lost("it has ended") from None

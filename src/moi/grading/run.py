@@ -145,7 +145,7 @@ class Bench:
     def _judged(
         self, line: Line, theirs: socket.socket, staged: Staged, files: Mapping[str, bytes], given_up: list[int]
     ) -> Any:
-        parked = sum(step["role"] == "test" for step in self.steps)  # the learner's processes that wait for a test
+        parked = 2 * sum(step["role"] == "test" for step in self.steps)  # the learner's processes that wait for a test
         theirs_limits = replace(self.limits, processes=self.limits.processes and self.limits.processes + parked)
         try:
             with theirs:
@@ -277,12 +277,13 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     A given cell that uses what the learner writes can run only over there: what it binds is then the learner's too.
     """
     learners: set[str] = set()
+    homes: dict[str, int] = {}  # of the learner's names the first test after the cell that binds it
     steps = []
-    for cell in notebook.cells:
+    for place, cell in enumerate(notebook.cells):
         step: dict[str, Any] = {
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-            "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False,
+            "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False, "homes": {},
         }  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
@@ -296,6 +297,9 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 learners |= {name for name in notebook.learner_names if name in bound or name in _changed(code)}
                 step["imports"] = [list(each) for each in code.imports()] if code else []
             elif cell.role == "test":
+                homes |= {name: place for name in learners if name not in homes}
+                if code and "or_else" in cell.source:
+                    step["homes"] = {name: homes[name] for name in learners & code.mentioned()}
                 calls = code.called() if code else set()
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),
                          "release": cell.release, "public": _public(cell.release, learners),
@@ -306,6 +310,8 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 learners -= bound
             else:
                 learners |= bound
+            if cell.role != "test":
+                homes = {name: home for name, home in homes.items() if name not in bound}
         steps.append(step)
     return steps
 

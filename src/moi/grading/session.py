@@ -20,7 +20,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CodeType
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 from moi.grading import chance, checks, errors
@@ -48,6 +48,7 @@ _PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "_
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 # No learner can change them.
 _LASTING = (*_FUNCTIONS, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
+_Kind = TypeVar("_Kind")
 _DRAWS = "draws from the shared random state"
 
 
@@ -71,6 +72,8 @@ class Session(Line):
         self.named = named
         self.folder = folder
         # Set for a test:
+        self.silent = False  # whether the test may not ask anything now
+        self.only_data = False  # whether what objects give has to be data
         self.take_changes = True  # whether what a function changes in its arguments is changed here
         self.quiet = False  # whether an error is told without the learner's line
         self.lines: frozenset[str] = frozenset()  # of the cells as they were handed in
@@ -80,7 +83,6 @@ class Session(Line):
         self.allowed: frozenset[str] | None = None  # those that it makes with the reference solution; None: any
         self.show: Callable[[list[Any]], None] = lambda shown: None
         self.when_lost: Callable[[Gone], None] | None = None
-        self.instead: dict[str, Any] = {}  # by name, what is called in the place of the objects here
         self.patches: Callable[[], list[tuple[str, str, Any]]] = list  # what the test has patched
         self.got: Callable[[str, Any], None] = lambda what, result: None
         # Found out in it:
@@ -188,6 +190,8 @@ class Session(Line):
             content = self.codec.decode(at_bottom)
             if as_data or type(content).__module__ == "__main__":
                 return content
+        if self.only_data:
+            raise CannotJudge("what bears out an answer has to be data")
         found = self._objects.get(handle, self._kept.get(handle))
         if found is None:
             base: Any = fixed_base(made)
@@ -287,7 +291,8 @@ class Session(Line):
         if not as_reference and not self.take_changes:
             target = self._copy_of(target)
         if what == "call" and callable(target) and (not isinstance(target, type) or target.__module__ == "__main__"):
-            return target(*rest[0], **dict(rest[1]))
+            given, named = (_plain(part, tuple) for part in rest)
+            return target(*given, **dict(_plain(pair, tuple) for pair in named))
         if what == "special" and rest[0] == "__await__" and inspect.iscoroutine(target):
             return run_to_end(target)
         if what == "special" and rest[0] in _special(type(target), callable(target)):
@@ -323,6 +328,8 @@ class Session(Line):
             return self._ask(what, *given, descriptors=descriptors)
 
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
+        if self.silent and what in OF_OBJECTS:
+            raise CannotJudge("what this test has asked before cannot bear out an answer")
         before = self._ways, self._asked_back, self._arguments
         self._ways, self._asked_back = _ways(what, given), False
         self._arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
@@ -370,7 +377,7 @@ class Session(Line):
         """Have here what the learner's code has bound and changed."""
         if self._names is None or what not in OF_OBJECTS:
             return
-        changes = dict(super().ask("changes"))
+        changes = _plain(super().ask("changes"), dict)
         if others := [name for name in changes if not self._meant(f"changes the name {name}")]:
             self.changed_things = True
             if not self.take_changes:
@@ -384,17 +391,7 @@ class Session(Line):
                 "there is an object of your own where a plain value is needed: "
                 "a number, a text, a list, an array, a table"
             )
-        if (other := self._elsewhere(target)) is not target:
-            return other(
-                *map(self._elsewhere, given), **{name: self._elsewhere(value) for name, value in named.items()}
-            )
         return self.ask("call", target, given, tuple(named.items()))
-
-    def _elsewhere(self, thing: Any) -> Any:
-        """What stands for ``thing`` as long as others are called in the place of those here."""
-        if not self.instead or not is_remote(thing):
-            return thing
-        return next((self.instead[way] for way in known(thing).ways if way in self.instead), thing)
 
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
@@ -521,7 +518,7 @@ class Session(Line):
         """The learner's objects of these names, as far as they are there and can cross: each by itself."""
         result: dict[str, Any] = {}
         try:
-            found = dict(self.ask("names", tuple(wanted)))
+            found = _plain(self.ask("names", tuple(wanted)), dict)
         except Exception:  # too large together
             if len(wanted) > 1 and self.end is not None:
                 for name in wanted:
@@ -563,6 +560,13 @@ class Session(Line):
     @functools.cached_property
     def _sources(self) -> Sources:
         return Sources(self.cells)
+
+
+def _plain(value: Any, kind: type[_Kind]) -> _Kind:
+    """``value``, which is to be data of this kind: to go through an object of the learner's could take all memory."""
+    if type(value) is not kind:
+        raise CannotCross(f"no {kind.__name__}")
+    return value
 
 
 def _add_notes(error: BaseException, notes: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
+import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from moi.grading import checks, told
 from moi.grading.line import Failed, Gone
-from moi.grading.remote import is_remote
+from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ class Trial:
         self.step = step
         self.take_changes = take_changes
         self.fresh = fresh
-        self.wanted = [name for name in step["wanted"] if name in judge.words]
+        self.wanted = judge.wanted(judge.staged[place][2])
         self.started = time.monotonic()
         self.sessions: list[Session] = []
-        self.untouched: Session | None = None  # a process that has been asked nothing yet
+        self.others: list[Session] = []  # what bears out an answer
 
     def run(self) -> tuple[list[Any], bool]:
         """The outputs, and whether the learner's code has changed what the reference does not."""
@@ -45,6 +46,7 @@ class Trial:
         # Where names are together, so are files that the test makes elsewhere.
         tempfile.tempdir = str(judge.folder.root) if step["together"] else None
         checks.hidden, checks.anew = step["hidden"], self._anew
+        checks.failed.clear()
         checks.say = lambda *lines, sep="": ideas.extend(lines)
         with judge.limited():
             with contextlib.suppress(Gone):
@@ -67,12 +69,10 @@ class Trial:
             text = "\n".join(dict.fromkeys(judge.shown))[:20_000]
             instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
             outputs.append({"output_type": "display_data", **instructor})
-        if self.untouched is not None:
-            self.untouched.close()
         for session in self.sessions:
             if not session.in_use:
                 session.close()
-        return outputs, any(session.changed_things for session in self.sessions)
+        return outputs, any(session.changed_things for session in (*self.sessions, *self.others))
 
     def _prepare(self, session: Session) -> None:
         judge = self.judge
@@ -95,8 +95,6 @@ class Trial:
         session = judge.parked.pop(self.place, None) if not self.sessions and not self.fresh else None
         session = session or self._new()
         self.sessions.append(session)
-        if "or_else" in self.step["source"] and self.untouched is None:
-            self.untouched = judge.park(session)
         self._prepare(session)
         session.deadline = self.started + judge.timeout
         session.asked = judge.asked
@@ -135,17 +133,35 @@ class Trial:
 
     @contextlib.contextmanager
     def _anew(self) -> Iterator[None]:
-        """What is called meanwhile by name has not seen any other call of this test."""
-        other = self.untouched or self._new()
-        self.untouched = self.judge.park(other)
-        self._prepare(other)
-        other.deadline = time.monotonic() + self.judge.timeout
-        asked, space = self.sessions[-1], self.judge.shell.user_ns
-        asked.instead = other.names(self.wanted)
+        """What has meanwhile a learner's name is as it was where it was judged first, before any test had called it.
+
+        Only where something before has lost points: else there is nothing that would be charged twice, and who would
+        lie has nothing to gain. What has no name there is missing: what cannot be believed fails.
+        """
+        judge, space, homes = self.judge, self.judge.shell.user_ns, self.step["homes"]
+        if not checks.failed and not judge.not_right:
+            raise CannotJudge("nothing before has gone wrong")
+        before = {name: space.pop(name) for name in self.wanted if name in space}
         try:
-            if any(is_remote(space.get(name)) and name not in asked.instead for name in self.wanted):
-                raise Gone("what is called meanwhile by name cannot be asked anew")
+            for home in sorted(set(homes.values())):
+                began = time.monotonic()
+                other, found = judge.at_home(home)
+                judge.say("at", self.place)
+                self.started += time.monotonic() - began
+                self._prepare(other)
+                other.take_changes, other.changed_things = False, False
+                other.deadline = time.monotonic() + judge.timeout
+                self.others.append(other)
+                mine = {name: found[name] for name in homes if homes[name] == home and name in found}
+                functions = types.FunctionType, types.BuiltinFunctionType
+                space.update({n: v for n, v in mine.items() if not is_remote(v) or isinstance(v, functions)})
+                space.update({name: judge.imported[name] for name in mine if name in judge.imported})
+            for session in self.sessions:
+                session.silent = True
             yield
         finally:
-            asked.instead = {}
-            other.close()
+            for session in self.sessions:
+                session.silent = False
+            for name in self.wanted:
+                space.pop(name, None)
+            space.update(before)
