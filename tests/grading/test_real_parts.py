@@ -15,10 +15,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from classroom import course
 from nbgrader.api import Gradebook
 
 from moi.grading.demo_class import DUE, Assignment, Student, make
 from moi.grading.exercises import ROOT, assignments
+from moi.grading.grade import Asked, grade
 
 NAME = "tactical-forecasting"
 FEW = (1, 2, 3, 4, 5, 8, 13)  # the late, the faultless, the unfinished and the empty among them
@@ -192,3 +194,18 @@ def test_marks_are_exported(graded: Class, options: list[str], file: str, key: s
 def test_every_assignment_passes_the_gate(name: str) -> None:
     said = typed(ROOT, "moi", "check", name)
     assert said == f"{name}: the reference earns all points, the release none\n"
+
+
+def test_a_solution_that_does_not_earn_its_own_points_is_named(tmp_path: Path) -> None:
+    solution = "### BEGIN SOLUTION\n{} = 2\n### END SOLUTION".format
+    cells = (
+        ("answer", solution("a")),
+        ("test 1", "assert a == 2"),
+        ("answer", solution("b")),
+        ("test 1", "assert b == 3"),
+    )
+    course(tmp_path, *cells)
+    shutil.copytree(tmp_path / "source" / "week", tmp_path / "submitted" / "ann" / "week")
+    summary = grade(Asked("week", course=tmp_path, workers=1))
+    assert summary.unearned == ["test3"] and [result.points for result in summary.graded] == [1]
+    assert "Your own solution does not earn all points in test3: moi check week says why." in summary.text()

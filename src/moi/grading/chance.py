@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 import sys
+from collections.abc import Callable
 from typing import Any
+
+seeds = [0]
 
 
 def state() -> list[Any]:
     """Of the generators of this process that everybody draws from, as plain data."""
     return _both(random, sys.modules["numpy"].random if "numpy" in sys.modules else None)
+
+
+def watch_seeds() -> None:
+    """Count from now on in :data:`seeds` how often a state is set, be it to what it was."""
+    places = [(random, "seed"), (random, "setstate")]
+    if "numpy" in sys.modules:
+        places += [(sys.modules["numpy"].random, "seed"), (sys.modules["numpy"].random, "set_state")]
+    for module, name in places:
+        setattr(module, name, _counted(getattr(module, name)))
+
+
+def _counted(setting: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(setting)
+    def counted(*given: Any, **named: Any) -> Any:
+        seeds[0] += 1
+        return setting(*given, **named)
+
+    return counted
 
 
 def have(state: list[Any]) -> None:

@@ -170,13 +170,21 @@ def equal(
         return
     if or_else is not None:
         with contextlib.suppress(Exception):
-            again = value
             if _agree(value, plain(or_else()), within):
                 with anew():
                     again = plain(or_else())
                 if _agree(value, again, within):
                     return
     raise Wrong(_says(says, value, within, slips), _shown(value))
+
+
+def own(compute: Callable[[], Any]) -> Any:
+    """What ``compute`` gives by the learner's own earlier functions, if they may be counted on; else an error."""
+    value = plain(compute())
+    with anew():
+        again = plain(compute())
+    in_form(_agree(value, again, 0), "the earlier functions give different answers")
+    return value
 
 
 def number(got: Any, says: str = "", *, low: float = -math.inf, high: float = math.inf) -> float:

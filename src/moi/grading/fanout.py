@@ -80,6 +80,7 @@ class Pool:
 
     def __init__(self, terms: Terms, count: int, scheduler: str | None = None) -> None:
         self.terms = terms
+        self.unearned: list[str] = []  # test cells in which the author's own solution does not earn its points
         self._closing = contextlib.ExitStack()
         try:
             self._open(count, scheduler)
@@ -184,7 +185,7 @@ class Pool:
         ]
         for address, future in tried:
             try:
-                theirs = future.result()
+                theirs, self.unearned = future.result()
             except KilledWorker:
                 continue  # a new one is ready when it is needed
             except Exception as failure:
@@ -265,11 +266,13 @@ class _Equipment(WorkerPlugin):
         _close_benches(self.terms.token)
 
 
-def _ready(token: str) -> dict[str, str]:
-    """Make the benches, or say why there can be none."""
+def _ready(token: str) -> tuple[dict[str, str], list[str]]:
+    """Make the benches, or say why there can be none. Returns what is here, and what the reference does not earn."""
+    unearned = []
     for notebook in _terms[token].assignment.notebooks:
-        _bench(token, notebook.name)
-    return versions()
+        seen = getattr(_bench(token, notebook.name), "seen", None) or {}
+        unearned += [notebook.cells[cell].name for cell, (uses, _) in seen.items() if uses is None]
+    return versions(), unearned
 
 
 def _grade(token: str, job: Job) -> dict[str, Graded]:

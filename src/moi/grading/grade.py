@@ -97,6 +97,7 @@ class Summary:
     unsafe: list[str] = field(default_factory=list)  # whose grades were made without isolation, now or before
     empty: list[str] = field(default_factory=list)  # who handed in nothing that could be read
     unknown: list[str] = field(default_factory=list)  # who is new to a gradebook that had a class
+    unearned: list[str] = field(default_factory=list)  # test cells whose points the author's own solution does not earn
     absent: list[str] = field(default_factory=list)  # who is in the class list and has handed in nothing
     waiting: int = 0  # submissions of the class that wait for marks by hand
     seconds: dict[str, float] = field(default_factory=dict)  # summed over submissions, "total" and "start" apart
@@ -119,6 +120,11 @@ class Summary:
         if self.problems:
             parts.append(f"{len(self.problems)} with problems")
         lines = [f"{self.assignment}: {', '.join(parts)}; {self.seconds['total']:.1f} s."]
+        if self.unearned:
+            cells = ", ".join(self.unearned)
+            lines.append(
+                f"Your own solution does not earn all points in {cells}: moi check {self.assignment} says why."
+            )
         if self.problems:
             lines += ["Not graded, for a person to look at:", *(f"  {s}: {why}" for s, why in self.problems.items())]
         if self.empty:
@@ -244,6 +250,7 @@ class _Run:
                     self._write(student, self._read(student), {})
             if to_run:
                 workers = pool.result() if pool else self._open_pool(closing).result()
+                self.summary.unearned = workers.unearned
                 self.summary.seconds["start"] = time.perf_counter() - self._began
                 self._fan_out(workers, to_run)
             self.summary.waiting = self.book.waiting()

@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from moi.grading import checks, told, zygote
+from moi.grading import chance, checks, told, zygote
 from moi.grading.codec import CannotCross, packed
 from moi.grading.copies import Copies, Watched
 from moi.grading.folder import Folder
@@ -104,6 +104,7 @@ class Judge:
         self.patches = Patches()
         if work["seen"] is None:
             self.shell.ast_transformers.append(Watched())
+        chance.watch_seeds()
         sys.addaudithook(self._look_out)
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010

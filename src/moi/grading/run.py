@@ -298,7 +298,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 step["imports"] = [list(each) for each in code.imports()] if code else []
             elif cell.role == "test":
                 homes |= {name: place for name in learners if name not in homes}
-                if code and "or_else" in cell.source:
+                if code and re.search(r"\b(or_else|own)\b", cell.source):
                     step["homes"] = {name: homes[name] for name in learners & code.mentioned()}
                 calls = code.called() if code else set()
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),

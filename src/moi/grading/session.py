@@ -107,6 +107,7 @@ class Session(Line):
         self._warns = False
         self._asked_back = False
         self._chance: Any = None  # the random state here when last looked at
+        self._seeds = 0  # how often it had been set
         self._chance_sent = False
 
     @property
@@ -193,13 +194,24 @@ class Session(Line):
         if self.only_data:
             raise CannotJudge("what bears out an answer has to be data")
         found = self._objects.get(handle, self._kept.get(handle))
+        if found is not None and self._same_as(known(found).ways):
+            known(found).ways.update(self._ways)
+            return found
+        base: Any = fixed_base(made)
+        new = object.__new__(made) if base is None else base.__new__(made, FIXED[base](content))
+        object.__setattr__(new, "_moi", Known(self, handle, set(self._ways)))
         if found is None:
-            base: Any = fixed_base(made)
-            found = object.__new__(made) if base is None else base.__new__(made, FIXED[base](content))
-            object.__setattr__(found, "_moi", Known(self, handle, set()))
-            (self._objects if base is None else self._kept)[handle] = found
-        known(found).ways.update(self._ways)
-        return found
+            (self._objects if base is None else self._kept)[handle] = new
+        return new
+
+    def _same_as(self, ways: set[str]) -> bool:
+        """Whether what comes now is the same object with the reference as what came by these ``ways``.
+
+        Else it is another one here: a method that gives back its object, where the reference's gives none, adds no way
+        to it by which the test may not use it.
+        """
+        other = self._ways - ways
+        return not other or self._may(f"{way} is also {one}" for way in other for one in ways)
 
     def _given_back(self, value: Any) -> Any:
         """``value``, of the test's own; but a mock stands for an answer only where the reference gives one back too."""
@@ -210,12 +222,12 @@ class Session(Line):
 
     def attach(self) -> Any:
         """Files that the test has changed, and the random state if it has set or used it."""
-        now, sent = chance.state(), None
-        if self._chance is not None and now != self._chance:
+        now, seeds, sent = chance.state(), chance.seeds[0], None
+        if self._chance is not None and (now != self._chance or seeds != self._seeds):
             # Drawn from by the reference, it is to be the same as here; else it would show what the test draws next.
             sent = now if self._may((_DRAWS,), note=False) else chance.veiled(now, self.secret)
             self._chance_sent = True
-        self._chance = now
+        self._chance, self._seeds = now, seeds
         return [self.folder.changes(), sent]
 
     def detach(self, attached: Any) -> None:
