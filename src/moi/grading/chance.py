@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-seeds = [0]
+seeds = [0]  # how often a state was set here, see watch_seeds
 
 
 def state() -> list[Any]:

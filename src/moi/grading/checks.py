@@ -108,16 +108,15 @@ class Ideas:
             with _quiet():
                 yield
         except (Exception, SystemExit) as failure:
+            failed.append(what)
             message = _explained(failure, here)
             if message.startswith(NOT_DONE) and not isinstance(failure, Wrong):
                 self.report.append(message)
-                failed.append(what)
                 return
             if tell_instructor is not None:
                 tell_instructor(f"✗ {what}: {message}")
                 message = _for_learner(failure)
             self.report.append(Failed(f"✗ {what} ({points:g}): ", message))
-            failed.append(what)
         else:
             self.earned.append(points)
             if _judged or self.graded:

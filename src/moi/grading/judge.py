@@ -219,7 +219,7 @@ class Judge:
                     parked.pop(place, None)
 
     def at_home(self, home: int) -> tuple[Session, dict[str, Any]]:
-        """A process as it was at the test ``home``, of another run of the cells, that no test has asked; and its names.
+        """A process as it was at the test ``home``, of another run of the cells, and what is known of its names.
 
         But for what it is asked, a function there cannot tell that this is not that test: there is no file, no memory
         that forks share and no count of processes that the calls of another could have changed.
@@ -231,11 +231,7 @@ class Judge:
             self.apart = {}
             self.run_cells([place for place in range(last + 1) if self._role(place) == "test"], parked)
             self.apart = {cell: (parked[place], {}) for cell, place in places.items() if place in parked}
-        session, names = self.apart[home]
-        if not names:
-            names.update(session.names(self.wanted(home)))
-            session.only_data = True
-        return session, names
+        return self.apart[home]
 
     def wanted(self, test: int) -> list[str]:
         """The learner's names that a test may ask for."""

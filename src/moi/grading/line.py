@@ -102,6 +102,8 @@ class Line:
                 self.change(self.codec.changes(changes, crossing), crossing)
             if message[0] == "answer":
                 return self.codec.decode(form, crossing)
+        except CannotCross:
+            raise
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as failure:
             raise CannotCross(f"no answer ({type(failure).__name__})") from None
         raise Failed(form)

@@ -277,7 +277,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     A given cell that uses what the learner writes can run only over there: what it binds is then the learner's too.
     """
     learners: set[str] = set()
-    homes: dict[str, int] = {}  # of the learner's names the first test after the cell that binds it
+    homes: dict[str, int] = {}  # of the learner's names the first test after the cell that binds or changes it
     steps = []
     for place, cell in enumerate(notebook.cells):
         step: dict[str, Any] = {
@@ -311,7 +311,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
             else:
                 learners |= bound
             if cell.role != "test":
-                homes = {name: home for name, home in homes.items() if name not in bound}
+                homes = {name: home for name, home in homes.items() if name not in bound | _changed(code)}
         steps.append(step)
     return steps
 
