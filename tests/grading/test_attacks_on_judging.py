@@ -258,6 +258,9 @@ FORMS = st.recursive(
 )
 
 
+MESSAGE = {"name": "a", "levelno": 40, "levelname": "ERROR", "msg": "a", "funcName": "f", "exc_text": ""}
+
+
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(form=FORMS)
 def test_any_message_is_a_value_or_cannot_cross(form: Any) -> None:
@@ -273,24 +276,29 @@ def test_any_message_is_a_value_or_cannot_cross(form: Any) -> None:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(warned=FORMS | st.lists(st.tuples(st.text(max_size=3), FORMS | st.lists(FORMS, min_size=5, max_size=6))))
-def test_whatever_a_message_says_of_warnings_it_has_an_answer_or_ends_the_line(warned: Any) -> None:
+@given(
+    warned=FORMS | st.lists(st.tuples(st.text(max_size=3), FORMS | st.lists(FORMS, min_size=5, max_size=6))),
+    logged=FORMS | st.lists(FORMS | st.fixed_dictionaries({field: FORMS for field in MESSAGE})),
+)
+def test_whatever_a_message_says_beside_it_has_an_answer_or_ends_the_line(warned: Any, logged: Any) -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
     target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
-    data = packed(["answer", 5, [], [[], {}, warned]])
+    data = packed(["answer", 5, [], [[], {}, warned, logged]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True):
         theirs.send(struct.pack("!I", len(data)) + data)
         with contextlib.suppress(Gone):
             assert session.call(target, (), {}) == 5
 
 
-def test_only_so_many_warnings_are_taken() -> None:
+def test_only_so_many_warnings_and_messages_are_taken(caplog: pytest.LogCaptureFixture) -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
     target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
     form = [error_form("UserWarning", ["mind"], {}), "mind", None, "", []]
-    data = packed(["answer", 5, [], [[], {}, [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]]])
+    warned = [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]
+    logged = [MESSAGE | {"msg": "long" * 5000}, *[MESSAGE] * 2000]
+    data = packed(["answer", 5, [], [[], {}, warned, logged]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         sending = threading.Thread(target=theirs.sendall, args=(struct.pack("!I", len(data)) + data,))
@@ -298,6 +306,7 @@ def test_only_so_many_warnings_are_taken() -> None:
         assert session.call(target, (), {}) == 5
         sending.join()
     assert len(seen) == 1000
+    assert [record.getMessage() for record in caplog.records] == ["a"] * 1000
 
 
 @settings(max_examples=300, deadline=None)

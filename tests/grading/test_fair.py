@@ -144,6 +144,68 @@ def test_many_slow_cells_are_one_slow_submission(tmp_path: Path) -> None:
         assert run.seconds["all"] < 30
 
 
+ENDLESS = """
+import math
+@functools.cache
+def area(r):
+    return math.pi * r ** 2
+factor = 2
+print(area(1)); while_at_it = 1
+total = 0
+{}
+def double(x):
+    return factor * x
+late = area(2)
+"""
+
+
+@pytest.mark.parametrize("stuck", ["while True: total += 1", "import os; os._exit(0)", "total = spin()"])
+def test_what_a_cell_defines_beside_an_endless_loop_is_kept(stuck: str, tmp_path: Path) -> None:
+    cells = (
+        ("given", "import functools\ndef spin():\n    while True: pass"),
+        ("answer", f"### BEGIN SOLUTION\n{ENDLESS.format('pass')}\n### END SOLUTION"),
+        ("test 1", "import math\nassert math.isclose(area(2), 4 * math.pi)"),
+        ("test 1", "import inspect\nassert double(4) == 8 and 'factor * x' in inspect.getsource(double)"),
+        ("test 1", "assert late > 12"),
+        ("answer", "### BEGIN SOLUTION\nlast = 1\n### END SOLUTION"),
+        ("test 1", "assert last == 1"),
+    )
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0], timeout=2) as bench:
+        staged = handed_in(assignment, {1: ENDLESS.format(stuck), 5: "last = 1"})
+        run = bench.run(staged)
+    assert list(scores(assignment, staged, run).values()) == [1, 1, 0, 1]
+    why = "it ended Python" if "exit" in stuck else "it ran for more than 2 seconds"
+    assert run.outputs[1][0]["evalue"] == f"this cell was left out: {why}; only what it defines was run"
+    assert run.outputs[4][-1]["evalue"] == f"there is no `late`: the cell 'answer1' was left out: {why}"
+    assert run.notes == (f"the cell 'answer1' was left out: {why}. Only what it defines was run.",)
+
+
+def test_a_cell_whose_definitions_do_not_end_either_is_left_out_whole(tmp_path: Path) -> None:
+    answer = "def area(r):\n    return 3 * r ** 2\nclass Slow:\n    while True: pass"
+    cells = ("answer", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"), ("test 1", "assert x == 1")
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0], timeout=1) as bench:
+        staged = handed_in(assignment, {0: "x = 1"}, added={0: [answer]})
+        run = bench.run(staged)
+    assert scores(assignment, staged, run) == {"test1": 1}
+    assert len(run.notes) == 1 and "was left out: it ran for more than 1 seconds" in run.notes[0]
+
+
+TAKES_HALF = "import pickle\nassert pickle.dumps(half())"
+
+
+def test_what_cannot_be_judged_is_said_to_the_instructor(tmp_path: Path) -> None:
+    answer = "class Half: pass\ndef half(): return {}"
+    cells = ("answer", f"### BEGIN SOLUTION\n{answer.format('1')}\n### END SOLUTION"), ("test 1", TAKES_HALF)
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0]) as bench:
+        staged = handed_in(assignment, {0: answer.format("Half()")})
+        run = bench.run(staged)
+    assert scores(assignment, staged, run) == {"test1": 0}
+    assert run.notes and "look at it by hand" in run.notes[0]
+
+
 @pytest.mark.parametrize(
     "answer", ["1\nx = _ if isinstance(_, int) else 1", "!echo 1 > one.txt\nx = int(open('one.txt').read())",
                "found = !echo 1\nx = int(found[0])", "!echo 1\nx = 1 + _exit_code", "%time x = 1"]

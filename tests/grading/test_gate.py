@@ -32,7 +32,7 @@ total = 3
 @pytest.mark.parametrize(
     ("test", "says"),
     [
-        ("chart()\nassert len(plt.gca().lines) == 1", "have the answer return its Axes"),
+        ("assert globals()['to' + 'tal'] == 3", "name what is tested in the test"),
         ("import random\nrandom.randint = lambda a, b: b\nassert throw() == 10**9", "use `patch` of `unittest.mock`"),
         ("import pickle\nassert pickle.dumps(Stop('pier'))", "compare its attributes"),
         ("assert Stop('pier') == Stop('pier')", "compare attributes"),
@@ -102,3 +102,30 @@ def test_a_hidden_line_that_gives_its_value_to_the_learner_is_named(
     found = list(findings(read_assignment(tmp_path, "week")))
     assert [finding.serious for finding in found] == [False] * given_away
     assert all("`rate`" in str(finding) for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("last", "named"),
+    [
+        ("assert total(stock) == stock.execute('select sum(units) from stock').fetchone()[0]", True),
+        ("row = stock.execute('select sum(units) from stock').fetchone()\nequal(total(stock), row[0])", True),
+        ("with open('a.txt', 'w') as file:\n    note(file)\nassert total(stock) == len(open('a.txt').read())", True),
+        ("assert total(stock) == 7", False),
+        ("total(stock)\nassert stock.execute('select sum(units) from stock').fetchall() == [(7,)]", False),
+        ("equal(total(stock), 7)", False),
+    ],
+)
+def test_what_would_be_held_against_the_learners_own_word_is_named(last: str, named: bool, tmp_path: Path) -> None:
+    answer = """### BEGIN SOLUTION
+def total(stock):
+    return stock.execute('select sum(units) from stock').fetchone()[0]
+def note(file):
+    file.write('7 units')
+### END SOLUTION"""
+    test = "stock = sqlite3.connect(':memory:')\nstock.execute('create table stock (name, units)')\n"
+    test += f"stock.execute('insert into stock values (1, 7)')\n{last}"
+    given = "import sqlite3\ndef equal(a, b): assert a == b"
+    course(tmp_path, ("given", given), ("answer", answer), ("test 2", test))
+    found = list(findings(read_assignment(tmp_path, "week")))
+    assert [finding.serious for finding in found] == [False] * named
+    assert all("hold it against values that you write out" in str(finding) for finding in found)

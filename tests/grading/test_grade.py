@@ -803,6 +803,18 @@ def test_a_submission_that_kills_its_worker_is_reported_and_the_others_are_grade
     assert [result.student for result in course.grade().graded] == ["killer"]
 
 
+def test_a_worker_that_starts_while_the_cluster_ends_stops_nobody(course, monkeypatch):
+    closed = LocalCluster.close
+
+    def close(cluster, *given, **named):
+        closed(cluster, *given, **named)
+        raise AssertionError("can only join a started process")
+
+    monkeypatch.setattr(LocalCluster, "close", close)
+    course.hand_in("ann")
+    assert [result.student for result in course.grade(scheduler=None, workers=1).graded] == ["ann"]
+
+
 def test_local_workers_listen_to_this_machine_only_and_demand_a_certificate(course, monkeypatch):
     course.hand_in("ann")
     seen, made = [], []

@@ -13,7 +13,6 @@ from moi.grading.rewrites import REWRITES, Rewrite
 GIVEN = """
 import pickle, random
 from unittest.mock import patch
-import matplotlib.pyplot as plt
 
 class Place:
     kind = 'a place'
@@ -34,11 +33,6 @@ class Pier(Place):
 def route():
     return [Stop('pier')]
 
-def chart():
-    fig, ax = plt.subplots()
-    ax.plot([1, 2])
-    return ax
-
 def throw():
     return random.randint(1, 10**9)
 
@@ -49,9 +43,6 @@ def keep(name):
     else:
         with open(name, 'w') as file:
             file.write('0 1 2')
-
-def record(file, n):
-    file.write(str(n))
 
 total = 3
 total

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from moi.grading.codec import There, data_classes
 from moi.grading.content import BY_NAME
 from moi.grading.remote import (
+    AttributeThere,
+    CannotJudge,
     DerivingClass,
     Known,
     Remote,
@@ -20,6 +22,8 @@ from moi.grading.remote import (
     RemoteCoroutine,
     body_of_class,
     body_of_data,
+    is_remote,
+    known,
     special_of,
 )
 
@@ -31,6 +35,9 @@ _OF_PYTHON: dict[str, type] = {
     for kind in (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.GeneratorType,
                  types.CoroutineType, types.AsyncGeneratorType)
 }  # fmt: skip
+
+
+_OF_STATEMENT = ("__module__", "__qualname__", "__classcell__", "__firstlineno__", "__static_attributes__")
 
 
 class LearnersError(Exception):
@@ -79,6 +86,24 @@ class Classes:
             self.made[handle] = made
         return made
 
+    def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
+        """A class that a test derives from learners' classes: it is made over there, its functions stay here."""
+        if not all(is_remote(base) and "_moi_class" in vars(base) for base in bases):
+            raise CannotJudge("a class that a test derives from a learner's class can have no other base here")
+        parts = [(key, *_part(value)) for key, value in body.items() if key not in _OF_STATEMENT]
+        made, attributes = self.session.ask("derive", name, bases, parts, options)
+        if not is_remote(made) or made in bases or not set(bases).issubset(type.mro(made)):
+            raise CannotJudge("no class can be derived from the learner's")
+        for each, names in attributes:
+            if known(each).session is self.session and "_moi_class" in vars(each):
+                for own in names:
+                    ours = own.startswith("__") or hasattr(Remote, own) or hasattr(RemoteClass, own)
+                    if not ours:
+                        type.__setattr__(each, own, AttributeThere(own, each))
+        if cell := body.get("__classcell__"):
+            cell.cell_contents = made
+        return made
+
     def _shared_among(self, bases: Sequence[Any], data: type | None) -> tuple[type, ...]:
         """Those of the ``bases`` of a learner's class that are here too; no data but ``data``, if it is such."""
         found = [
@@ -110,6 +135,16 @@ class Classes:
             return type(name, tuple(above), {"remote": handle, "__module__": "__main__", "__str__": _said})
         kinds = (getattr(builtins, str(error), None) for error in errors)
         return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
+
+
+def _part(value: Any) -> tuple[str, Any]:
+    """An entry of a class's body, as what it is and what is in it."""
+    match value:
+        case staticmethod() | classmethod():
+            return type(value).__name__, value.__func__
+        case property():
+            return "property", (value.fget, value.fset)
+    return "", value
 
 
 def _said(error: Any) -> str:

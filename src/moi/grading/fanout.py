@@ -159,7 +159,7 @@ class Pool:
                     local_directory=folder,
                     silence_logs=logging.CRITICAL,
                 )
-                self._closing.callback(cluster.close)
+                self._closing.callback(_close, cluster)
                 self.client = Client(cluster, set_as_default=False)
             else:
                 self.client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
@@ -221,6 +221,12 @@ class Pool:
                 job, future = flying.pop(key)
                 future.release()
                 return job, answer
+
+
+def _close(cluster: LocalCluster) -> None:
+    """End a local cluster; Dask fails in this where a worker is just being started anew, which then ends by itself."""
+    with contextlib.suppress(Exception):
+        cluster.close()
 
 
 def versions() -> dict[str, str]:

@@ -32,12 +32,13 @@ class Folder:
 
     def apply(self, files: Mapping[str, bytes | None]) -> None:
         """Write the ``files`` (None: remove), except those that are kept as they are, and what cannot be written."""
-        for name, content in files.items():
+        inside = filter(_is_inside, files)
+        for name in sorted(inside, key=lambda name: (files[name] is None, -len(name))):  # a folder after what is in it
+            content = files[name]
             kept = name in self.kept and name in self.seen
             large = isinstance(content, bytes) and (len(content) > LARGEST or len(self.seen) >= self.most)
             if not kept and not large and _looked_at(name):
-                if not os.path.lexists(self.root / name):
-                    self.theirs.add(name)
+                self.theirs.update(each for each in (*_above(name), name) if not os.path.lexists(self.root / each))
                 self._write(name, content)
 
     def clear(self) -> None:
@@ -71,14 +72,17 @@ class Folder:
         with contextlib.suppress(OSError, ValueError):  # a folder in its place, no room, no name for a file
             if content is None:
                 self.seen.pop(name, None)
-                path.unlink(missing_ok=True)
+                path.rmdir() if name.endswith("/") else path.unlink(missing_ok=True)
             elif isinstance(content, bytes):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-                self.seen[name] = _stamp(os.lstat(path))
+                for above in (*_above(name), *[name][: name.endswith("/")]):
+                    (self.root / above).mkdir(exist_ok=True)
+                    self.seen[above] = ()
+                if not name.endswith("/"):
+                    path.write_bytes(content)
+                    self.seen[name] = _stamp(os.lstat(path))
 
     def changes(self) -> dict[str, bytes | None]:
-        """Files written, changed or removed since the last look."""
+        """Files written, changed or removed since the last look, and folders: their names end with a stroke."""
         found: dict[str, tuple[int, ...]] = {}
         changed: dict[str, bytes | None] = {}
         try:
@@ -97,8 +101,13 @@ class Folder:
             for entry in entries:
                 name = prefix + entry.name
                 if entry.is_dir(follow_symlinks=False):
+                    inside = f"{name}/"
                     if depth < _DEEPEST and not entry.name.startswith(_NOT_LOOKED_AT):
-                        self._look(entry.path, f"{name}/", found, changed, depth + 1)
+                        if inside in self.seen or len(found) < self.most:
+                            found[inside] = ()
+                            if inside not in self.seen:
+                                changed[inside] = b""
+                        self._look(entry.path, inside, found, changed, depth + 1)
                     continue
                 status = entry.stat(follow_symlinks=False)
                 large = status.st_size > LARGEST or len(found) >= self.most
@@ -114,7 +123,14 @@ def _is_inside(name: object) -> bool:
 
     Under another, as `./data.csv`, what is kept would not be known again.
     """
-    return isinstance(name, str) and name == os.path.normpath(name) and not name.startswith(("/", ".."))
+    plain = name.removesuffix("/") if isinstance(name, str) else ""
+    return plain not in ("", ".") and plain == os.path.normpath(plain) and not plain.startswith(("/", ".."))
+
+
+def _above(name: str) -> list[str]:
+    """The folders in which a file or folder lies, from the top."""
+    parts = name.removesuffix("/").split("/")[:-1]
+    return ["/".join(parts[: n + 1]) + "/" for n in range(len(parts))]
 
 
 def _looked_at(name: str) -> bool:

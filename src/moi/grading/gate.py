@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,12 @@ _COPIES = (
 _GIVEN_AWAY = (
     "worth a look: this test and the learner's code have {names} together, and a hidden line sets it before it holds "
     "an answer against it: the learner's code could give that back. Take a name that only the test has"
+)
+
+
+_ITS_WORD = (
+    "worth a look: line {line} holds what a file, database or chart that this test has opened says against another "
+    "answer from the learner's process, which could make both alike: hold it against values that you write out"
 )
 
 
@@ -93,6 +99,8 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
                 if step["together"] and (names := _given_away(step)):
                     words = _GIVEN_AWAY.format(names=" and ".join(f"`{name}`" for name in names))
                     yield Finding(notebook.name, step["name"], words, serious=False)
+                for line in _by_their_word(step) if step["together"] else ():
+                    yield Finding(notebook.name, step["name"], _ITS_WORD.format(line=line), serious=False)
             staged = as_released(notebook)
             for cell, score, _ in scores(notebook, staged, bench.run(staged)):
                 if score != 0:
@@ -116,6 +124,41 @@ def _given_away(step: dict[str, Any]) -> list[str]:
     return sorted(bound.intersection(against, code.bound(), step["wanted"]))
 
 
+def _by_their_word(step: dict[str, Any]) -> list[int]:
+    """The lines that hold what something says that the test has opened against another answer from over there."""
+    opened: set[str] = set()
+
+    def there(node: ast.AST, names: Collection[str]) -> bool:
+        """Whether something in ``node`` is of these names or is opened here."""
+        for each in ast.walk(node):
+            match each:
+                case ast.Call(ast.Name("open")) | ast.Attribute(ast.Name("plt")) | ast.Attribute(ast.Name("sqlite3")):
+                    return True
+                case ast.Name(name) if name in names:
+                    return True
+        return False
+
+    found = []
+    for node in sorted(
+        (n for n in ast.walk(Code(step["source"]).tree) if hasattr(n, "lineno")), key=lambda n: n.lineno
+    ):
+        held: list[ast.expr] = []
+        match node:
+            case ast.Assign(targets, value) if there(value, opened):
+                opened |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+            case ast.With(items):
+                named = [(each.context_expr, each.optional_vars) for each in items]
+                opened |= {to.id for value, to in named if isinstance(to, ast.Name) and there(value, opened)}
+            case ast.Compare(left, _, others):
+                held = [left, *others]
+            case ast.Expr(ast.Call(function, others)) if not there(function, {*opened, *step["wanted"]}):
+                held = others
+        theirs = [each for each in held if there(each, {*opened, *step["wanted"]})]
+        if len(theirs) > 1 and any(there(each, opened) for each in theirs):
+            found.append(node.lineno)
+    return sorted(set(found))
+
+
 def scores(
     notebook: Notebook, staged: Staged, run: Run
 ) -> Iterator[tuple[Cell, float | None, tuple[dict[str, Any], ...]]]:
@@ -134,6 +177,7 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
         if score == cell.points:
             continue
         words = _earns("the reference solution", cell, score)
+        failed = " ".join([output.get("ename", "AssertionError") for output in outputs])  # or says so of an idea
         for output in outputs:
             if output["output_type"] == "error":
                 words += f". It stopped with {output['ename']}: {output['evalue']}".rstrip(": ")
@@ -143,7 +187,8 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
             elif output["output_type"] == "stream":
                 words += "".join(f".\n    {line}" for line in output["text"].splitlines() if line.startswith("✗"))
         for known in REWRITES:
-            if re.search(known.pattern, cell.source) and re.search(known.answers, answers):
+            fits = re.search(known.pattern, cell.source) and re.search(known.answers, answers)
+            if fits and re.search(known.fails, failed):
                 words += f".\n    Perhaps: {known.reason}; {known.rewrite}"
                 break
         yield Finding(notebook.name, cell.name, words)

@@ -33,6 +33,7 @@ from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import CannotJudge, is_remote, known
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
+from moi.grading.sources import definitions
 from moi.grading.together import Patches
 from moi.grading.trial import Trial
 
@@ -82,7 +83,8 @@ class Judge:
         sys.path.insert(0, str(modules))
         self.outputs: list[list[Any]] = [[] for _ in self.staged]
         self.notes: list[str] = []
-        self.left_out: dict[int, str] = {}
+        self.left_out: dict[int, str] = {}  # why, by place
+        self.kept: dict[int, str] = {}  # what is run of such a cell all the same
         self.parked: dict[int, Session] = {}
         self.apart: dict[int, tuple[Session, dict[str, Any]]] | None = None  # by test cell, see at_home
         self.mains: list[Session] = []
@@ -102,6 +104,7 @@ class Judge:
         self.culprits = 0
         self.testing = False  # whether a test cell is running
         self.patches = Patches()
+        self.environment = dict(os.environ)  # as it is before any test
         if work["seen"] is None:
             self.shell.ast_transformers.append(Watched())
         chance.watch_seeds()
@@ -202,10 +205,10 @@ class Judge:
                     if place == last:
                         return
                     source = self.source(place)
-                    if not source.strip() or place in self.left_out:
+                    if not source.strip():
                         continue
                     outputs = self._run_cell(main, place, source)
-                    if tests is None and not is_test:
+                    if tests is None and not is_test and place not in self.left_out:
                         self.outputs[place] = outputs
                 return
             except _Culprit:
@@ -240,6 +243,8 @@ class Judge:
     def source(self, place: int) -> str:
         """What runs over there of a cell."""
         kind, source, cell = self.staged[place]
+        if place in self.left_out:
+            return self.kept.get(place, "")
         if kind == "code" and cell is not None and self.steps[cell]["role"] in ("test", "given"):
             source = self.steps[cell]["public"]
         return str(source) if kind == "code" else ""
@@ -262,17 +267,25 @@ class Judge:
                         self.left_out[later] = why
         except (CannotCross, Exception):
             why = "what it shows cannot be shown"
+        if place in self.left_out:  # not even what it defines can be had
+            self.kept[place] = ""
+            raise _Culprit
         self.left_out[place] = why
-        self.notes.append(f"{self.called(place)} was left out: {why}. The other cells were run without it.")
+        self.kept[place] = definitions(source)
+        of_it = "only what it defines was run" if self.kept[place].strip() else "the other cells were run without it"
+        self.notes.append(f"{self.called(place)} was left out: {why}. {of_it.capitalize()}.")
+        words = f"this cell was left out: {why}; {of_it}"
         self.outputs[place] = [
-            {
-                "output_type": "error",
-                "ename": "LeftOut",
-                "evalue": f"this cell was left out: {why}; the other cells were run without it",
-                "traceback": [f"This cell was left out: {why}. The other cells were run without it."],
-            }
+            {"output_type": "error", "ename": "LeftOut", "evalue": words, "traceback": [words.capitalize() + "."]}
         ]
         raise _Culprit
+
+    def why_not_there(self, name: str, before: int) -> str:
+        """Why nothing of this name may be there at a test, if it is that a cell was left out; else nothing."""
+        for place, why in self.left_out.items():
+            if place < before and name in re.findall(r"\w+", str(self.staged[place][1])):
+                return f"{self.called(place)} was left out: {why}"
+        return ""
 
     def _fitting(self, outputs: list[Any]) -> Iterator[dict[str, Any]]:
         """What a cell has shown, as far as it is plain and not too much."""

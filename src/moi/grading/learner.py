@@ -15,12 +15,13 @@ import resource
 import socket
 import sys
 import traceback
+import types
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from moi.grading import chance, errors
+from moi.grading import chance, errors, logged
 from moi.grading.checks import text_of
 from moi.grading.codec import CannotCross, Crossing, There, packed
 from moi.grading.content import content, fixed_base
@@ -29,7 +30,7 @@ from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
 from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
-from moi.grading.together import Names, Patched
+from moi.grading.together import Environment, Names, Patched
 
 PAIRS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift divmod".split()  # noqa: SIM905
 # What an object can do beyond attributes: these of its class are known to the judge.
@@ -41,7 +42,16 @@ SPECIAL = frozenset(
     __aiter__ __anext__ __aenter__ __aexit__
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
-OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply")  # asks that the learner's code answers
+OF_OBJECTS = (
+    "call",
+    "get",
+    "set",
+    "delete",
+    "special",
+    "apply",
+    "super",
+    "derive",
+)  # asks that the learner's code answers
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
@@ -68,8 +78,11 @@ class Agent(Line):
         self._telling = 0  # errors within each other
         self.folder = Folder()
         self.warned: list[Any] = []
+        self.logged: list[dict[str, Any]] = []
         self.patched = Patched()
         self.names = Names({}, (), self.codec)
+        self.environment = Environment(os.environ)
+        self.levels = logged.Levels()
 
     def _take(self, most: int) -> tuple[bytes, list[int]]:
         assert self.end is not None
@@ -129,6 +142,7 @@ class Agent(Line):
         warnings.filters = always
         warnings.simplefilter("always", append=True)
         warnings.showwarning = self._warn  # type: ignore[assignment]
+        logged.watch(self._log)
         self.serve()
         os._exit(0)
 
@@ -142,15 +156,18 @@ class Agent(Line):
                     found[name] = first.setdefault(id(space[name]), name), form
         return found
 
-    def do_share(self, names: list[str]) -> None:
-        """Have these names together with the test from now on."""
+    def do_share(self, names: list[str]) -> dict[str, str | None]:
+        """Have these names and the environment together with the test from now on."""
         self.names = Names(self.shell.user_ns, names, self.codec)
+        return self.environment.changes()
 
-    def do_take(self, changes: dict[str, Any]) -> None:
-        self.names.take(changes)
+    def do_take(self, names: dict[str, Any], environment: dict[str, str | None], levels: dict[str, int]) -> None:
+        self.names.take(names)
+        self.environment.take(environment)
+        self.levels.have(levels)
 
-    def do_changes(self) -> dict[str, list[Any]]:
-        return self.names.changes()
+    def do_changes(self) -> tuple[dict[str, list[Any]], dict[str, str | None]]:
+        return self.names.changes(), self.environment.changes()
 
     def do_patch(self, patches: list[tuple[str, str, Any]]) -> None:
         self.patched.have(patches, importlib.import_module)
@@ -162,7 +179,7 @@ class Agent(Line):
         return getattr(target, name)
 
     def do_set(self, target: Any, name: str, value: Any) -> None:
-        setattr(target, name, value)
+        setattr(target, name, _of_class(value) if isinstance(target, type) else value)
 
     def do_delete(self, target: Any, name: str) -> None:
         delattr(target, name)
@@ -176,13 +193,32 @@ class Agent(Line):
             given = (kind, errors.made(kind, [], {}), None)
         return getattr(type(target), name)(target, *given)
 
+    def do_super(self, owner: type, name: str, target: Any) -> Any:
+        """The attribute as ``super`` finds it: in ``owner`` or a class after it."""
+        after = type(target).__mro__[type(target).__mro__.index(owner) :]
+        found: Any = next((vars(base)[name] for base in after if name in vars(base)), None)
+        return found.__get__(target, type(target)) if hasattr(found, "__get__") else found
+
+    def do_derive(self, name: str, bases: tuple[type, ...], parts: list[Any], options: dict[str, Any]) -> Any:
+        """A class that derives from learners' classes, and the names in each of the classes it has then."""
+        kinds = {"staticmethod": staticmethod, "classmethod": classmethod}
+        body: dict[str, Any] = {"__module__": "__main__", "__qualname__": name}
+        for key, kind, value in parts:
+            if kind == "property":
+                body[key] = property(*map(_of_class, value))
+            else:
+                body[key] = kinds[kind](_of_class(value)) if kind else _of_class(value)
+        made = types.new_class(name, bases, options, lambda space: space.update(body))
+        own = [base for base in made.__mro__ if base.__module__ == "__main__"]
+        return made, [(each, [str(key) for key in vars(each)]) for each in own]
+
     def do_place(self, target: Any) -> Any:
         """Where a function was written: its cell's file, its line and name."""
         code = inspect.unwrap(target).__code__
         return [code.co_filename, code.co_firstlineno, code.co_name]
 
-    def do_apply(self, module: str, function: str, given: tuple[Any, ...]) -> Any:
-        return getattr(importlib.import_module(module), function)(*given)
+    def do_apply(self, module: str, function: str, given: tuple[Any, ...], named: tuple[Any, ...] = ()) -> Any:
+        return getattr(importlib.import_module(module), function)(*given, **dict(named))
 
     # What crosses
 
@@ -281,8 +317,8 @@ class Agent(Line):
 
     def attach(self) -> Any:
         shown = [_sendable(output) for output in self.shell.recorder.take()] if self.shell.recorder.outputs else []
-        warned, self.warned = self.warned, []
-        return [shown, self.folder.changes(), warned]
+        warned, self.warned, messages, self.logged = self.warned, [], self.logged, []
+        return [shown, self.folder.changes(), warned, messages]
 
     def detach(self, attached: Any) -> None:
         if attached is None:
@@ -339,6 +375,10 @@ class Agent(Line):
             if len(self.warned) < MOST_WARNINGS and len(packed(form)) <= LARGEST_WARNING:
                 self.warned.append(form)
 
+    def _log(self, message: dict[str, Any]) -> None:
+        if len(self.logged) < logged.MOST_MESSAGES:
+            self.logged.append(message)
+
     def _input(self, prompt: object = "", /) -> str:
         return str(_asked(self, "input", str(prompt)))
 
@@ -382,6 +422,14 @@ def _forwarded(name: str) -> Any:
         return _asked(self._agent, "special", self, name, given)
 
     return call if name == "__call__" else method
+
+
+def _of_class(value: Any) -> Any:
+    """``value`` as it is an attribute of a class: a function of the test's is then a method."""
+    kind = type(value).__name__ if issubclass(type(value), Foreign) else ""
+    if kind == "function":
+        return lambda *given, **named: value(*given, **named)
+    return property(lambda _: value()) if kind == "PropertyMock" else value
 
 
 def _found(module: str, name: str) -> type | None:

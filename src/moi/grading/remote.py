@@ -66,6 +66,15 @@ def is_remote(value: Any) -> bool:
 class RemoteClass(type):
     """The class of the learner's own classes: to call one makes an object over there."""
 
+    def __new__(cls, name: str, bases: tuple[Any, ...], body: dict[str, Any], **options: Any) -> Any:
+        learners = next((base for base in bases if "_moi_class" in vars(base)), None)
+        if learners is None or "__qualname__" not in body:  # else it stands in a test
+            return super().__new__(cls, name, bases, body)
+        return known(learners).session.derived(name, bases, body, options)
+
+    def __init__(cls, *_: Any, **__: Any) -> None:
+        """One that a test derives is made already."""
+
     def mro(cls) -> list[type]:
         """With the classes after it that both sides have and from which it derives over there."""
         usual = list(super().mro())
@@ -90,6 +99,9 @@ class RemoteClass(type):
 
     def __setattr__(cls, name: str, value: Any) -> None:
         known(cls).session.ask("set", cls, name, value)
+
+    def __delattr__(cls, name: str) -> None:
+        known(cls).session.ask("delete", cls, name)
 
     def __dir__(cls) -> list[str]:
         return _names_in(cls)
@@ -192,14 +204,21 @@ class Remote(There, metaclass=RemoteClass):
         raise CannotJudge("an object of the learner cannot be pickled here")
 
 
-class _There:
-    """An attribute that Python's own classes have as well, as it is over there."""
+class AttributeThere:
+    """An attribute as it is over there, where Python would not ask for it: of ``owner``, as ``super`` looks it up."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, owner: Any = None) -> None:
         self.name = name
+        self.owner = owner
+
+    def __set_name__(self, owner: Any, name: str) -> None:
+        self.owner = owner
 
     def __get__(self, remote: Any, cls: Any) -> Any:
         asked = cls if remote is None else remote
+        first = next(base for base in cls.__mro__ if self.name in vars(base))
+        if remote is not None and first is not self.owner:
+            return known(remote).session.ask("super", self.owner, self.name, remote)
         return known(asked).session.ask("get", asked, self.name)
 
 
@@ -262,7 +281,7 @@ def body_of_class(
     """
     able = SPECIAL.intersection(special)
     body: dict[str, Any] = {"__doc__": vars(Remote)["__doc__"] if words is None else words}
-    body |= {name: _There(name) for name in _LOOKED_AT}
+    body |= {name: AttributeThere(name) for name in _LOOKED_AT}
     for name in able:
         if name in _TRUTH:
             alike = name in _ORDER and not _ORDER.isdisjoint(defined)  # Python asks one for the other

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Rewrite:
     """``pattern`` finds it in a test; ``asks`` one that cannot be judged, ``instead`` one that can.
 
-    ``answers`` has to be found in an answer of the reference as well.
+    ``answers`` has to be found in an answer of the reference as well, and ``fails`` in the name of the error.
     """
 
     pattern: str
@@ -19,17 +19,10 @@ class Rewrite:
     asks: str
     instead: str
     answers: str = ""
+    fails: str = ""
 
 
 REWRITES = (
-    Rewrite(
-        r"\bplt\.(gcf|gca|figure\()",
-        "looks at the current figure",
-        "the figure stays in the learner's process",
-        "have the answer return its Axes",
-        "chart()\nassert len(plt.gca().lines) == 1",
-        "assert len(chart().lines) == 1",
-    ),
     Rewrite(
         r"\b(globals|locals|vars|dir|exec|eval)\(",
         "looks a name up while it runs",
@@ -63,27 +56,11 @@ REWRITES = (
         "keep('stops.txt')\nassert open('stops.txt').read() == '0 1 2'",
     ),
     Rewrite(
-        r"\bopen\([^)]*['\"][wax]|\bplt\.subplots\(",
-        "passes an open file to write to, or a figure's Axes",
-        "what is open in the judge's process stays there",
-        "pass `io.StringIO()` or a file's name, and let the answer make and return its Axes",
-        "with open('log.txt', 'w') as file:\n    record(file, 3)\nassert open('log.txt').read() == '3'",
-        "import io\nfile = io.StringIO()\nrecord(file, 3)\nassert file.getvalue() == '3'",
-    ),
-    Rewrite(
         r"\bpickle\b",
         "pickles an object of the learner's class",
         "an object of the learner stays where it is",
         "compare its attributes",
         "import pickle\nassert pickle.dumps(Stop('pier'))",
-        "assert Stop('pier').place == 'pier'",
-    ),
-    Rewrite(
-        r"\bclass \w+\(\w+\):",
-        "derives a class from the learner's",
-        "the learner's class is in the other process",
-        "test the class itself",
-        "class Jetty(Stop):\n    pass\nassert Jetty('pier').place == 'pier'",
         "assert Stop('pier').place == 'pier'",
     ),
     Rewrite(
@@ -102,5 +79,6 @@ REWRITES = (
         "assert route() == [Stop('pier')]",
         "assert [stop.place for stop in route()] == ['pier']",
         answers=r"(?m)^class ",
+        fails="AssertionError",
     ),
 )

@@ -18,12 +18,12 @@ import threading
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, TypeVar
 from unittest import mock
 
-from moi.grading import chance, checks, errors
+from moi.grading import chance, checks, errors, logged
 from moi.grading.classes import Classes, LearnersError, at
 from moi.grading.codec import CannotCross, Crossing, can_change, data_classes, packed, unpacked
 from moi.grading.content import FIXED, fixed_base
@@ -38,7 +38,7 @@ from moi.grading.remote import (
     known,
 )
 from moi.grading.sources import Sources
-from moi.grading.together import Names
+from moi.grading.together import Environment, Names
 
 # What a learner's function may do with an object that the test has passed to it; with one of its own classes, all.
 _ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
@@ -101,7 +101,11 @@ class Session(Line):
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
         self._warned: list[Any] = []  # what the learner's code has warned of
+        self._logged: list[dict[str, Any]] = []  # and its log messages
         self._names: Names | None = None
+        self._environment = Environment({})
+        self._levels: dict[str, int] = {}  # of loggers, when the test began
+        self._sent_levels: dict[str, int] = {}
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
         self._shown: dict[Any, Any] = {}  # warnings that are not shown twice
         self._warns = False
@@ -234,7 +238,7 @@ class Session(Line):
         if attached is None:
             return
         try:
-            shown, files, warned = attached
+            shown, files, warned, messages = attached
             files = dict(files)
             others = {
                 name for name in files if self.folder.differs(name, files[name]) and not self._meant(f"writes {name}")
@@ -246,6 +250,7 @@ class Session(Line):
             self.folder.apply(files)
             warned = [[str(module), form] for module, form in warned if len(packed(form)) <= LARGEST_WARNING]
             self._warned += warned[: MOST_WARNINGS - len(self._warned)]
+            self._logged += logged.plain(messages)[: logged.MOST_MESSAGES - len(self._logged)]
             if shown:
                 self.show([output for output in shown if isinstance(output, dict)])
         except (TypeError, ValueError, OSError, CannotCross):
@@ -357,6 +362,8 @@ class Session(Line):
                     result, error = None, self._error(failure.form, what, given)
             self._bring_back(what)
             self._warn(what, given)
+            while self._logged:
+                logged.handle(self._logged.pop(0))
         except Gone as gone:
             told, self.when_lost = self.when_lost, None
             if told:
@@ -369,10 +376,17 @@ class Session(Line):
         self.got(what, result)
         return result
 
-    def share(self, space: dict[str, Any], names: Sequence[str]) -> None:
-        """Have ``names`` together with the learner's code from now on: what either side binds or changes."""
-        super().ask("share", list(names))
+    def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Have ``names`` together with the learner's code from now on: what either side binds or changes.
+
+        So it is with the environment, which here was that ``environment`` before, and with the levels of loggers.
+        """
+        theirs = _plain(super().ask("share", list(names)), dict)
         self._names = Names(space, names, self.codec)
+        self._environment = Environment(environment)
+        self._levels = logged.levels()
+        with self._by(("the cells",)):
+            self._take_environment(theirs)
 
     def _bring_over(self, what: str) -> None:
         """Have over there what the test has patched, bound and changed."""
@@ -382,19 +396,29 @@ class Session(Line):
         if (now := [(module, name, id(value)) for module, name, value in patches]) != self._patched:
             self._patched = now
             super().ask("patch", patches)
-        if self._names is not None and (changes := self._names.changes()):
-            super().ask("take", changes)
+        if self._names is None:
+            return
+        before, self._sent_levels = self._sent_levels, dict(logged.levels().items() - self._levels.items())
+        changes = self._names.changes(), self._environment.changes()
+        if any(changes) or before != self._sent_levels:
+            super().ask("take", *changes, self._sent_levels)
 
     def _bring_back(self, what: str) -> None:
         """Have here what the learner's code has bound and changed."""
         if self._names is None or what not in OF_OBJECTS:
             return
-        changes = _plain(super().ask("changes"), dict)
+        changes, environment = (_plain(part, dict) for part in _plain(super().ask("changes"), tuple))
         if others := [name for name in changes if not self._meant(f"changes the name {name}")]:
             self.changed_things = True
             if not self.take_changes:
                 changes = {name: change for name, change in changes.items() if name not in others}
         self._names.take(changes)
+        self._take_environment(environment)
+
+    def _take_environment(self, changes: dict[str, Any]) -> None:
+        """Have here what the learner's code has set, as far as the reference sets it as well."""
+        texts = {name: value for name, value in changes.items() if isinstance(name, str)}
+        self._environment.take({name: value for name, value in texts.items() if self._meant(f"sets {name}")})
 
     def call(self, target: Any, given: Sequence[Any], named: dict[str, Any]) -> Any:
         """Call a learner's object."""
@@ -404,6 +428,10 @@ class Session(Line):
                 "a number, a text, a list, an array, a table"
             )
         return self.ask("call", target, given, tuple(named.items()))
+
+    def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
+        """A class that a test derives from learners' classes."""
+        return self._classes.derived(name, bases, body, options)
 
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""

@@ -7,6 +7,7 @@ name, the place and, by ``__wrapped__``, the source of another.
 from __future__ import annotations
 
 import ast
+import contextlib
 import linecache
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -117,6 +118,28 @@ class Sources:
                 return code
             codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
         return None
+
+
+def definitions(source: str) -> str:
+    """Of a cell the imports, definitions and plain values, in their lines: what it still has where it does not end."""
+    try:
+        code = Code(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return ""
+    kept, others = set[int](), set[int]()
+    for node in code.tree.body:
+        first = min(part.lineno for part in (node, *getattr(node, "decorator_list", ())))
+        (kept if _defines(node) else others).update(range(first, (node.end_lineno or first) + 1))
+    lines = enumerate(code.text.split("\n"), 1)
+    return "\n".join(line if number in kept - others else "" for number, line in lines).rstrip()
+
+
+def _defines(node: ast.stmt) -> bool:
+    if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+        with contextlib.suppress(ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            ast.literal_eval(node.value)
+            return True
+    return isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
 
 
 _WITH_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)

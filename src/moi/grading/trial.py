@@ -13,6 +13,7 @@ from moi.grading import checks, told
 from moi.grading.line import Failed, Gone
 from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
+from moi.grading.together import made_there
 
 if TYPE_CHECKING:
     from moi.grading.judge import Judge
@@ -40,7 +41,7 @@ class Trial:
 
     def run(self) -> tuple[list[Any], bool]:
         """The outputs, and whether the learner's code has changed what the reference does not."""
-        judge, step, ideas = self.judge, self.step, list[str]()
+        judge, step, ideas, nothing = self.judge, self.step, list[str](), contextlib.nullcontext()
         judge.say("at", self.place)
         judge.shown.clear()
         # Where names are together, so are files that the test makes elsewhere.
@@ -53,14 +54,23 @@ class Trial:
                 self._connect()
             judge.testing = True
             try:
-                outputs, failure = judge.shell.run(step["source"])
+                kept, space = judge.folder.kept, judge.shell.user_ns
+                with made_there(space, step["text"], kept, self._ask) if step["together"] else nothing:
+                    outputs, failure = judge.shell.run(step["source"])
             finally:
                 judge.testing = False
         if ideas:
             outputs.insert(0, told.report(ideas))
         if failure is not None:
             outputs = [output for output in outputs if output["output_type"] != "error"]
-            outputs.append(told.error(failure, step, judge.revealed))
+            shown = told.error(failure, step, judge.revealed)
+            name = str(failure.name) if isinstance(failure, NameError) else ""
+            if name in self.wanted and (why := judge.why_not_there(name, self.place)):
+                shown["evalue"] = f"there is no `{name}`: {why}"
+            outputs.append(shown)
+            if isinstance(failure, CannotJudge) and judge.work["seen"] is not None:
+                why = "" if hasattr(failure, "learners_trace") else f" ({failure})"
+                judge.notes.append(f"{judge.called(self.place)} could not judge this answer{why}: look at it by hand")
         # Warnings are no fault of the learner's; nbgrader would give no points for a cell that writes to this stream.
         for output in outputs:
             if output.get("name") == "stderr":
@@ -82,7 +92,7 @@ class Trial:
         if judge.copies is not None:
             session.got = judge.copies.got
             judge.shell.user_ns.update(judge.copies.names())
-        session.cells = [judge.source(before) for before in range(self.place) if before not in judge.left_out]
+        session.cells = [judge.source(before) for before in range(self.place)]
         known = (judge.work["seen"] or {}).get(judge.staged[self.place][2])
         if known is not None and known[0] is not None:
             # What the test itself calls by name may be called also where the reference takes another branch.
@@ -111,7 +121,11 @@ class Trial:
         space.update(found | {name: imported[name] for name in found if name in imported})
         if self.step["together"]:
             with contextlib.suppress(Gone, Failed):
-                session.share(space, [name for name in self.wanted if name not in imported])
+                shared = [name for name in self.wanted if name not in imported]
+                session.share(space, shared, judge.environment)
+
+    def _ask(self, what: str, *given: Any) -> Any:
+        return self.sessions[-1].ask(what, *given)
 
     def _new(self) -> Session:
         """A process in which the cells before the test have run again, for which they have a time of their own."""
