@@ -8,7 +8,6 @@ import logging
 import pkgutil
 import platform
 import queue
-import tempfile
 import time
 import uuid
 from collections import deque
@@ -27,6 +26,7 @@ import moi
 from moi.grading.assignment import Assignment
 from moi.grading.graded import Graded, graded
 from moi.grading.stage import stage
+from moi.grading.temporary import temporary_folder
 from moi.grading.workers import prepare
 
 IN_FLIGHT = 4  # submissions for each worker, so that a thousand of them do not sit in memory
@@ -143,7 +143,7 @@ class Pool:
             if scheduler is None:
                 distributed.utils._forkserver_preload_set = True  # else it imports all that it might preload, here
                 prepare()
-                folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="moi-grade-"))
+                folder = self._closing.enter_context(temporary_folder())
                 cluster = LocalCluster(
                     n_workers=count,
                     threads_per_worker=1,

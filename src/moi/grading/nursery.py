@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from moi.grading.sandbox import HOME, TEMPORARY
+from moi.grading.temporary import temporary_folder
 from moi.grading.watch import end
 
 _ENVIRONMENT = {
@@ -37,8 +36,7 @@ class Nursery:
         self.isolate = isolate
         self._early = sorted(early)
         with contextlib.ExitStack() as closing:
-            folder = tempfile.mkdtemp(prefix="moi-")
-            closing.callback(shutil.rmtree, folder, ignore_errors=True)
+            folder = closing.enter_context(temporary_folder())
             self.address = os.path.join(folder, "line")
             self._root = os.path.join(folder, "root")
             os.mkdir(self._root)
