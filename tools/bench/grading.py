@@ -51,8 +51,9 @@ class Ran:
         return 1000 * self.seconds / len(self.finished)
 
     def between(self, workers: int, first: int = 0, last: int | None = None) -> float:
-        """ms from one submission to the next, once all workers have finished one: nothing of the start is in it."""
-        times = self.finished[max(first, workers) - 1 : last]
+        """ms from one submission to the next while all workers are at work: without the start and the end."""
+        busy = len(self.finished) - workers + 1  # after so many the first of them finds nothing more to do
+        times = self.finished[max(first, workers) - 1 : min(last or busy, busy)]
         return 1000 * (times[-1] - times[0]) / (len(times) - 1)
 
 
@@ -83,7 +84,7 @@ def thousand(browser: object, site: object, work: Path, less: int) -> list[Table
         raise RuntimeError(f"{len(ran.finished)} of {count} were graded: {ran.said['problems']}")
 
     tenth = count // 10
-    words = "Start apart. Flat: the last cost what the first did."
+    words = "Start and end apart. Flat: the last cost what the first did."
     cost = Table(f"A class of {count}, two workers", "ms a submission", words)
     tenths = [ran.between(2, start, start + tenth) for start in range(0, count, tenth)]
     first = cost.add(f"the first {tenth}", tenths[:1])
@@ -118,9 +119,9 @@ def _compared(title: str, folder: Path, name: str, repeat: int) -> Table:
     reference = table.add("nbgrader autograde, whole command", [stock.each])
     one = table.add("moi grade, one worker, whole command", [ran.each for ran in ones], reference)
     two = table.add("moi grade, two workers, whole command", [ran.each for ran in twos], reference)
-    alone = table.add("nbgrader autograde, start apart", [stock.between(1)])
-    one_alone = table.add("moi grade, one worker, start apart", [ran.between(1) for ran in ones], alone)
-    two_alone = table.add("moi grade, two workers, start apart", [ran.between(2) for ran in twos], alone)
+    alone = table.add("nbgrader autograde, start and end apart", [stock.between(1)])
+    one_alone = table.add("moi grade, one worker, start and end apart", [ran.between(1) for ran in ones], alone)
+    two_alone = table.add("moi grade, two workers, start and end apart", [ran.between(2) for ran in twos], alone)
     floor = table.add("the cells alone, in a warm fork", [1000 * sum(f) / len(f) for f in floors], alone)
     spent = [{part: 1000 * seconds / count for part, seconds in ran.said["seconds"].items()} for ran in ones]
     for part, words in PARTS.items():
@@ -134,8 +135,8 @@ def _compared(title: str, folder: Path, name: str, repeat: int) -> Table:
     start = median(ran.said["seconds"]["start"] for ran in ones), median(ran.said["seconds"]["start"] for ran in twos)
     table.notes = (
         f"Two workers are {reference.median / two.median:.1f} times as fast as stock by whole commands, "
-        f"{alone.median / two_alone.median:.1f} start apart (at least {LEAST}, aim {AIM}).\n"
-        f"Two workers are {one_alone.median / two_alone.median:.2f} times as fast as one start apart "
+        f"{alone.median / two_alone.median:.1f} start and end apart (at least {LEAST}, aim {AIM}).\n"
+        f"Two workers are {one_alone.median / two_alone.median:.2f} times as fast as one start and end apart "
         f"(at least {LEAST_OF_TWO}), {one.median / two.median:.2f} by whole commands.\n"
         f"One worker takes {one_alone.median / floor.median:.1f} times the floor: the same cells, tests among them, in "
         f"a fork of a warm\nprocess with no walls, no boundary and no gradebook.\n"
