@@ -33,7 +33,6 @@ total = 3
     ("test", "says"),
     [
         ("assert globals()['to' + 'tal'] == 3", "name what is tested in the test"),
-        ("import random\nrandom.randint = lambda a, b: b\nassert throw() == 10**9", "use `patch` of `unittest.mock`"),
         ("import pickle\nassert pickle.dumps(Stop('pier'))", "compare its attributes"),
         ("assert Stop('pier') == Stop('pier')", "compare attributes"),
         ("assert total == 4, 'three and one'", "AssertionError: three and one (line 1 of the cell)"),

@@ -30,11 +30,11 @@ from moi.grading.codec import CannotCross, packed
 from moi.grading.copies import Copies, Watched
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
+from moi.grading.patches import Patches
 from moi.grading.remote import CannotJudge, is_remote, known
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
 from moi.grading.sources import definitions
-from moi.grading.together import Patches
 from moi.grading.trial import Trial
 
 MOST_CULPRITS = 4

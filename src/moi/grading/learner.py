@@ -28,9 +28,10 @@ from moi.grading.content import content, fixed_base
 from moi.grading.coroutines import Deferred, run_to_end
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
+from moi.grading.patches import Patched
 from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
-from moi.grading.together import Environment, Names, Patched
+from moi.grading.together import Environment, Names
 
 PAIRS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift divmod".split()  # noqa: SIM905
 # What an object can do beyond attributes: these of its class are known to the judge.

@@ -40,14 +40,6 @@ REWRITES = (
         "assert total == 3",
     ),
     Rewrite(
-        r"(?m)^\s*(random|time|datetime|builtins|os|math)\.\w+ *=[^=]|\bmonkeypatch\b|\bsetattr\(",
-        "puts something in the place of a library's function",
-        "what a test sets in a library changes in the judge's process alone",
-        "use `patch` of `unittest.mock`, which reaches across",
-        "import random\nrandom.randint = lambda a, b: 6\nassert throw() == 6",
-        "with patch('random.randint', return_value=6):\n    assert throw() == 6",
-    ),
-    Rewrite(
         r"\bread_pickle\(|\bpickle\.loads?\(|\bsubprocess\b|\bos\.system\(",
         "unpickles, or starts a program",
         "what a learner has written could so run where the tests are",

@@ -27,6 +27,7 @@ from moi.grading.assignment import Notebook
 from moi.grading.codec import CannotCross
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.nursery import Nursery, ask
+from moi.grading.patches import set_by
 from moi.grading.reference import Code
 from moi.grading.sandbox import Limits, NoIsolation, why_not
 from moi.grading.stage import Staged, StagedCell
@@ -284,6 +285,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
             "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False, "homes": {},
+            "sets": [],
         }  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
@@ -301,6 +303,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 if code and re.search(r"\b(or_else|own)\b", cell.source):
                     step["homes"] = {name: homes[name] for name in learners & code.mentioned()}
                 calls = code.called() if code else set()
+                step["sets"] = sorted(set(set_by(code.tree))) if code else []
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),
                          "release": cell.release, "public": _public(cell.release, learners),
                          "sentences": told.sentences(step["text"], learners, step["hidden"])}  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a test and the learner's code have together: names and the environment, and what the test patches."""
+"""What a test and the learner's code have together: names, the environment, and what the test opens and draws."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
-from unittest import mock
 
 from moi.grading.codec import Codec, assign
 
@@ -117,58 +116,3 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
             setattr(place, name, function)
         if space.get("open") is opened:
             space["open"] = usual
-
-
-class Patches:
-    """What ``unittest.mock.patch`` has replaced in modules, as long as it has."""
-
-    def __init__(self) -> None:
-        self._open: list[Any] = []
-        enter, leave = mock._patch.__enter__, mock._patch.__exit__  # type: ignore[attr-defined]
-
-        def entered(patch: Any) -> Any:
-            made = enter(patch)
-            self._open.append(patch)
-            return made
-
-        def left(patch: Any, *why: Any) -> Any:
-            self._open = [other for other in self._open if other is not patch]
-            return leave(patch, *why)
-
-        mock._patch.__enter__, mock._patch.__exit__ = entered, left  # type: ignore[attr-defined, method-assign]
-
-    def now(self) -> list[tuple[str, str, Any]]:
-        """Module, name, and what stands there. Typed input, streams and the test's own names cross by other ways."""
-        found = {
-            (patch.target.__name__, patch.attribute): getattr(patch.target, patch.attribute, None)
-            for patch in self._open
-            if isinstance(patch.target, ModuleType) and patch.target.__name__ not in ("__main__", "sys")
-        }
-        found.pop(("builtins", "input"), None)
-        return [(*place, value) for place, value in found.items()]
-
-
-class Patched:
-    """The learner's end of that: ``swap`` puts what the test has patched in its place, and takes it out again."""
-
-    def __init__(self) -> None:
-        self._places: list[tuple[Any, str, Any]] = []
-        self.on = False
-
-    def have(self, patches: Iterable[tuple[str, str, Any]], module: Callable[[str], Any]) -> None:
-        self._places = []
-        for name, attribute, value in patches:
-            with contextlib.suppress(ImportError):  # a module that the test alone has
-                self._places.append((module(name), attribute, value))
-
-    def swap(self, on: bool) -> bool:
-        """Returns what was the case before."""
-        before, self.on = self.on, on
-        if before != on:
-            for at, (place, attribute, other) in enumerate(self._places):
-                self._places[at] = place, attribute, getattr(place, attribute, _NOTHING)
-                if other is _NOTHING:
-                    delattr(place, attribute)
-                else:
-                    setattr(place, attribute, other)
-        return before

@@ -55,7 +55,8 @@ class Trial:
             judge.testing = True
             try:
                 kept, space = judge.folder.kept, judge.shell.user_ns
-                with made_there(space, step["text"], kept, self._ask) if step["together"] else nothing:
+                there = made_there(space, step["text"], kept, self._ask) if step["together"] else nothing
+                with there, judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
             finally:
                 judge.testing = False

@@ -1,0 +1,124 @@
+"""What a test puts in the place of a library's function is there for the learner's code too, as long as it is here."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+_NOTHING = object()
+
+
+class Patches:
+    """What the running test has replaced in modules: by ``unittest.mock.patch``, or by setting it."""
+
+    def __init__(self) -> None:
+        self._open: list[Any] = []
+        self._usual: dict[tuple[str, str], Any] = {}  # what is there before the test sets it
+        enter, leave = mock._patch.__enter__, mock._patch.__exit__  # type: ignore[attr-defined]
+
+        def entered(patch: Any) -> Any:
+            made = enter(patch)
+            self._open.append(patch)
+            return made
+
+        def left(patch: Any, *why: Any) -> Any:
+            self._open = [other for other in self._open if other is not patch]
+            return leave(patch, *why)
+
+        mock._patch.__enter__, mock._patch.__exit__ = entered, left  # type: ignore[attr-defined, method-assign]
+
+    @contextlib.contextmanager
+    def of(self, sets: Iterable[Sequence[str]], space: Mapping[str, Any]) -> Iterator[None]:
+        """Notice what a test sets in modules, as :func:`set_by` found it, and set it back in the end.
+
+        ``space`` are the names that the test finds.
+        """
+        for path, name in sets:
+            module = _module(path, space)
+            if module is not None and hasattr(module, name) and not _by_other_ways(module.__name__, name):
+                self._usual[module.__name__, name] = getattr(module, name)
+        try:
+            yield
+        finally:
+            for (place, name), usual in self._usual.items():
+                setattr(sys.modules[place], name, usual)
+            self._usual.clear()
+
+    def now(self) -> list[tuple[str, str, Any]]:
+        """Module, name, and what stands there."""
+        found, modules = [], [patch for patch in self._open if isinstance(patch.target, ModuleType)]
+        patched = {(patch.target.__name__, patch.attribute): _NOTHING for patch in modules}
+        for (module, name), usual in (self._usual | patched).items():
+            value = getattr(sys.modules.get(module), name, None)
+            if value is not usual and not _by_other_ways(module, name):
+                found.append((module, name, value))
+        return found
+
+
+def set_by(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """What a test may set in modules: `random` and `randint` for `random.randint = one`, or for the same by `setattr`.
+
+    Where the test itself imports the module under another name, it is the module's own: `numpy.random` for `np.random`.
+    """
+    nodes = list(ast.walk(tree))
+    imported = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names = {alias.asname: alias.name for alias in imported if alias.asname}
+
+    def path(node: ast.expr) -> str:
+        match node:
+            case ast.Name(name):
+                return names.get(name, name)
+            case ast.Attribute(inner, name) if outer := path(inner):
+                return f"{outer}.{name}"
+        return ""
+
+    for node in nodes:
+        match node:
+            case ast.Attribute(inner, name, ast.Store()) if found := path(inner):
+                yield found, name
+            case ast.Call(ast.Name("setattr"), [inner, ast.Constant(str(name)), _]) if found := path(inner):
+                yield found, name
+
+
+def _module(path: str, space: Mapping[str, Any]) -> ModuleType | None:
+    first, *rest = path.split(".")
+    found: Any = space.get(first, sys.modules.get(first))  # the test may import it itself
+    for name in rest:
+        found = vars(found).get(name) if isinstance(found, ModuleType) else None
+    return found if isinstance(found, ModuleType) else None
+
+
+def _by_other_ways(module: str, name: str) -> bool:
+    """Whether it crosses by other ways: typed input, streams and the test's own names."""
+    return module in ("__main__", "sys") or (module, name) == ("builtins", "input")
+
+
+class Patched:
+    """The learner's end of that: ``swap`` puts what the test has patched in its place, and takes it out again."""
+
+    def __init__(self) -> None:
+        self._places: list[tuple[Any, str, Any]] = []
+        self.on = False
+
+    def have(self, patches: Iterable[tuple[str, str, Any]], module: Callable[[str], Any]) -> None:
+        self._places = []
+        for name, attribute, value in patches:
+            with contextlib.suppress(ImportError):  # a module that the test alone has
+                self._places.append((module(name), attribute, value))
+
+    def swap(self, on: bool) -> bool:
+        """Returns what was the case before."""
+        before, self.on = self.on, on
+        if before != on:
+            for at, (place, attribute, other) in enumerate(self._places):
+                self._places[at] = place, attribute, getattr(place, attribute, _NOTHING)
+                if other is _NOTHING:
+                    delattr(place, attribute)
+                else:
+                    setattr(place, attribute, other)
+        return before
