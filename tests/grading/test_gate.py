@@ -65,8 +65,10 @@ def test_an_assignment_that_is_not_there_is_refused_before_any_is_tried(tmp_path
 @pytest.mark.parametrize(
     ("test", "mistaken"),
     [
-        ("a, b = Stop('a'), Stop('b')\nassert a.lines is not b.lines", True),
-        ("a, b = Stop('a'), Stop('b')\na.lines.append(3)\nassert b.lines == []", True),
+        ("many = [Stop(n).lines for n in range(102)]\nassert many[100] is not many[101]", True),
+        ("many = [Stop(n).lines for n in range(102)]\nmany[101].append(3)\nassert many[100] == []", True),
+        ("a, b = Stop('a'), Stop('b')\nassert a.lines is not b.lines", False),
+        ("a, b = Stop('a'), Stop('b')\na.lines.append(3)\nassert b.lines == []", False),
         ("a, b = Stop('a'), Stop('b')\nassert a is not b and a.lines is not None and a.place is not b.place", False),
         ("a, b = Stop('a'), Stop('b')\na.serve(3)\nassert b.lines == [] and sorted(a.lines) == [3]", False),
     ],
@@ -80,7 +82,7 @@ def test_a_test_that_takes_a_copy_for_the_thing_is_named(test: str, mistaken: bo
     assignment = read_assignment(tmp_path, "week")
     found = list(findings(assignment))
     assert [finding.serious for finding in found] == [False] * mistaken
-    assert all("What a test gets is a copy" in str(finding) for finding in found)
+    assert all("what it gets is a copy" in str(finding) for finding in found)
     assert check(["week"], tmp_path) == []
 
 

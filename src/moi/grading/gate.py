@@ -39,8 +39,8 @@ class Finding:
 
 _COPIES = (
     "worth a look: this test changes a list, dictionary or the like that it got from an object, or asks whether two of "
-    "them are one (`is`). What a test gets is a copy each time, so it says nothing of the object itself: call a method "
-    "of the object, and look at it again"
+    "them are one (`is`). There are so many that what it gets is a copy each time, which says nothing of the object "
+    "itself: call a method of the object, and look at it again"
 )
 
 

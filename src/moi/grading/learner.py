@@ -19,7 +19,7 @@ import types
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from moi.grading import chance, errors, logged
 from moi.grading.checks import text_of
@@ -56,6 +56,7 @@ OF_OBJECTS = (
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
+_OWN_REFERENCES = 2  # of what nobody but the agent holds: by its name, and as an argument
 _DEEPEST = 5  # of errors that were made from others
 
 
@@ -82,6 +83,9 @@ class Agent(Line):
         self.logged: list[dict[str, Any]] = []
         self.patched = Patched()
         self.names = Names({}, (), self.codec)
+        self.parts = Names({}, (), self.codec)  # of objects, by number
+        self.part_numbers: dict[int, int] = {}  # by id
+        self.shares, self.last = False, cast("Any", None)  # whether parts are together; the last answer
         self.environment = Environment(os.environ)
         self.levels = logged.Levels()
 
@@ -107,6 +111,8 @@ class Agent(Line):
         before = self.patched.swap(what in OF_OBJECTS)
         try:
             result = getattr(self, f"do_{what}")(*given)
+            if self.shares and what in OF_OBJECTS:
+                self.last = result
         finally:
             self.patched.swap(before)
             sys.stdout, sys.stderr = streams
@@ -159,16 +165,29 @@ class Agent(Line):
 
     def do_share(self, names: list[str]) -> dict[str, str | None]:
         """Have these names and the environment together with the test from now on."""
-        self.names = Names(self.shell.user_ns, names, self.codec)
+        self.names, self.shares = Names(self.shell.user_ns, names, self.codec), True
         return self.environment.changes()
 
-    def do_take(self, names: dict[str, Any], environment: dict[str, str | None], levels: dict[str, int]) -> None:
+    def do_part(self) -> int | None:
+        """Have the list, or the like, of the last answer together with the test, if something here has it too.
+
+        Returns a number, always the same one for the same thing.
+        """
+        part, self.last = self.last, None
+        if sys.getrefcount(part) <= _OWN_REFERENCES:
+            return None
+        number = self.part_numbers.setdefault(id(part), len(self.part_numbers))
+        self.parts.add(number, part)
+        return number
+
+    def do_take(self, names: Any, parts: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
         self.names.take(names)
+        self.parts.take(parts)
         self.environment.take(environment)
         self.levels.have(levels)
 
-    def do_changes(self) -> tuple[dict[str, list[Any]], dict[str, str | None]]:
-        return self.names.changes(), self.environment.changes()
+    def do_changes(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, str | None]]:
+        return self.names.changes(), self.parts.changes(), self.environment.changes()
 
     def do_patch(self, patches: list[tuple[str, str, Any]]) -> None:
         self.patched.have(patches, importlib.import_module)

@@ -94,15 +94,16 @@ class Bench:
     def _reference(self) -> Run:
         """The reference, with names that answers and tests have together only in those tests that need it."""
         found = self.run(as_written(self.notebook))
-        failed = [cell for cell, (uses, _) in found.seen.items() if uses is None]
-        if not failed:
+        doubtful = {cell for cell, (uses, _) in found.seen.items() if uses is None}.union(found.mistaken)
+        if not doubtful:
             return found
-        for cell in failed:
+        for cell in doubtful:
             self.steps[cell]["together"] = True
         again = self.run(as_written(self.notebook))
-        for cell in failed:
-            self.steps[cell]["together"] = again.seen.get(cell, [None])[0] is not None
-        return again
+        better = {cell for cell in doubtful if again.seen.get(cell, [None])[0] is not None} - set(again.mistaken)
+        for cell in doubtful - better:
+            self.steps[cell]["together"] = False
+        return self.run(as_written(self.notebook)) if better != doubtful else again
 
     def run(self, staged: Staged, files: Mapping[str, bytes] | None = None) -> Run:
         """Run one submission. Whatever its code does, this returns; it raises only if the machine itself fails."""

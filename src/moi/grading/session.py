@@ -49,6 +49,7 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 # No learner can change them.
 _LASTING = (*_FUNCTIONS, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _Kind = TypeVar("_Kind")
+_MOST_PARTS = 100  # of objects that a test and the learner's code have together: each is looked at again and again
 _DRAWS = "draws from the shared random state"
 
 
@@ -103,6 +104,7 @@ class Session(Line):
         self._warned: list[Any] = []  # what the learner's code has warned of
         self._logged: list[dict[str, Any]] = []  # and its log messages
         self._names: Names | None = None
+        self._parts = Names({}, (), self.codec)  # of learners' objects, by number
         self._environment = Environment({})
         self._levels: dict[str, int] = {}  # of loggers, when the test began
         self._sent_levels: dict[str, int] = {}
@@ -373,8 +375,19 @@ class Session(Line):
             self._ways, self._asked_back, self._arguments = before
         if error is not None:
             raise error
+        looks = self._names is not None and len(self._parts.known) < _MOST_PARTS
+        if looks and what in OF_OBJECTS and self.codec.is_mutable(result):
+            return self._part(super().ask("part"), result)
         self.got(what, result)
         return result
+
+    def _part(self, number: Any, result: Any) -> Any:
+        """What has this ``number`` over there, where something else has it too; as it came now it is ``result``."""
+        if type(number) is not int:
+            return result
+        if type(self._parts.space.get(number)) is not type(result):
+            self._parts.add(number, result)
+        return self._parts.space[number]
 
     def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
         """Have ``names`` together with the learner's code from now on: what either side binds or changes.
@@ -399,7 +412,7 @@ class Session(Line):
         if self._names is None:
             return
         before, self._sent_levels = self._sent_levels, dict(logged.levels().items() - self._levels.items())
-        changes = self._names.changes(), self._environment.changes()
+        changes = self._names.changes(), self._parts.changes(), self._environment.changes()
         if any(changes) or before != self._sent_levels:
             super().ask("take", *changes, self._sent_levels)
 
@@ -407,12 +420,16 @@ class Session(Line):
         """Have here what the learner's code has bound and changed."""
         if self._names is None or what not in OF_OBJECTS:
             return
-        changes, environment = (_plain(part, dict) for part in _plain(super().ask("changes"), tuple))
+        changes, parts, environment = (_plain(part, dict) for part in _plain(super().ask("changes"), tuple))
         if others := [name for name in changes if not self._meant(f"changes the name {name}")]:
             self.changed_things = True
             if not self.take_changes:
                 changes = {name: change for name, change in changes.items() if name not in others}
         self._names.take(changes)
+        if parts and not self._meant("changes a part of an object"):
+            self.changed_things = True
+        if self.take_changes or not self.changed_things:
+            self._parts.take(parts)
         self._take_environment(environment)
 
     def _take_environment(self, changes: dict[str, Any]) -> None:

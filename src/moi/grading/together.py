@@ -17,14 +17,19 @@ _NOTHING = object()
 
 
 class Names:
-    """One side's end of shared ``names``, those of ``space``: it says what has changed, and takes what has there."""
+    """One side's end of shared things, by the names that they have in ``space``: it says what has changed there."""
 
-    def __init__(self, space: dict[str, Any], names: Iterable[str], codec: Codec) -> None:
+    def __init__(self, space: dict[Any, Any], names: Iterable[Any], codec: Codec) -> None:
         self.space = space
         self.codec = codec
         self.known = {name: self._now(name) for name in names}
 
-    def changes(self) -> dict[str, list[Any]]:
+    def add(self, name: Any, thing: Any) -> None:
+        """Have another thing together, which is the same on both sides."""
+        self.space[name] = thing
+        self.known[name] = self._now(name)
+
+    def changes(self) -> dict[Any, list[Any]]:
         """By name, since last time: whether it is still the same thing, and the thing."""
         found = {}
         for name, before in self.known.items():
@@ -35,7 +40,7 @@ class Names:
                 self.known[name] = now
         return found
 
-    def take(self, changes: Mapping[str, Any]) -> None:
+    def take(self, changes: Mapping[Any, Any]) -> None:
         """Have the same here; what is changed in place there is changed in place here."""
         for name, (same, value) in changes.items():
             if name not in self.known:
@@ -47,7 +52,7 @@ class Names:
                 self.space[name] = value
             self.known[name] = self._now(name)
 
-    def _now(self, name: str) -> tuple[Any, bytes]:
+    def _now(self, name: Any) -> tuple[Any, bytes]:
         thing = self.space.get(name, _NOTHING)
         return thing, self.codec.state(thing)
 
