@@ -111,6 +111,7 @@ class Judge:
         sys.addaudithook(self._look_out)
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
+        setattr(inspect, "getmembers", _members(inspect.getmembers))  # noqa: B010
         warnings.showwarning = self._show_warning
         self.until = 10 * self.timeout  # many slow cells are one slow submission
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
@@ -472,6 +473,22 @@ def _at_home(function: Callable[..., Any], option: str = "") -> Callable[..., An
         return function(thing, *given, **named)
 
     return at_home
+
+
+def _members(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which would look at what a learner's class has here."""
+
+    @functools.wraps(function)
+    def members(thing: Any, predicate: Any = None) -> Any:
+        if not is_remote(thing):
+            return function(thing, predicate)
+        found = []
+        for name in sorted(dir(thing)):
+            with contextlib.suppress(AttributeError):
+                found.append((name, known(thing).session.ask("get", thing, name)))
+        return [(name, value) for name, value in found if predicate is None or predicate(value)]
+
+    return members
 
 
 def _given_up(timeout: float) -> list[Any]:
