@@ -426,9 +426,9 @@ class Session(Line):
             if not self.take_changes:
                 changes = {name: change for name, change in changes.items() if name not in others}
         self._names.take(changes)
-        if parts and not self._meant("changes a part of an object"):
-            self.changed_things = True
-        if self.take_changes or not self.changed_things:
+        meant = not parts or self._meant("changes a part of an object")
+        self.changed_things |= not meant
+        if meant or self.take_changes:
             self._parts.take(parts)
         self._take_environment(environment)
 
