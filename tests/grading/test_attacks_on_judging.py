@@ -399,21 +399,6 @@ def test_an_error_is_made_of_what_its_kind_can_bear(kind: str, given: list[Any],
         assert callable(error.with_traceback) and getattr(error, "text", None) is None
 
 
-@pytest.mark.parametrize("kept", [{}, {"data/kept.csv": b"1"}])
-def test_a_folder_that_is_cleared_is_still_there(
-    kept: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    folder = Folder(kept, keep=True)
-    folder.apply({"theirs.csv": b"2"})
-    Path("a/folder").mkdir(parents=True)
-    Path("a/folder/file").touch()
-    folder.clear()
-    assert tmp_path.is_dir()
-    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == list(kept)
-    assert not Path("a").exists()
-
-
 MONEY = """
 class Money:
     def __init__(self, amount):

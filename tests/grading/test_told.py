@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from classroom import course, handed_in
+from classroom import course, handed_in, scores
 
 from moi.grading.run import Bench
 
@@ -250,3 +250,44 @@ def test_one_function_that_does_not_end_leaves_the_words_on_others(tmp_path: Pat
         outputs = bench.run(handed_in(assignment, answers)).outputs
     assert outputs[2][0]["text"].splitlines()[0] == "✗ a (1): your code took too long"
     assert outputs[4][0]["text"].splitlines()[0] == "✗ b (1): gives 3 (got 3)"
+
+
+# What hidden lines leave behind in the judge: the lines of the test that set it, and how a function says what it sees.
+LEFT_BEHIND = {
+    "a file of the course": ("pd.DataFrame({'v': [987654]}).to_csv('own.csv')", "list(pd.read_csv('own.csv')['v'])"),
+    "a file": ("open('hidden.txt', 'w').write('987654')", "open('hidden.txt').read()"),
+    "the environment": ("os.environ['RATE'] = '987654'", "os.environ['RATE']"),
+    "a patch that is not ended": ("patch('time.time', return_value=987654).start()", "time.time()"),
+    "a library's function": ("time.monotonic = lambda: 987654", "time.monotonic()"),
+    "typed input": ("builtins.input = lambda *_: '987654'", "input()"),
+    "a name of the notebook": ("rate = 987654", "rate"),
+    "the random state": ("random.seed(987654)", "random.random()"),
+}
+
+
+@pytest.mark.parametrize("what", LEFT_BEHIND)
+def test_nothing_of_hidden_lines_is_left_when_the_visible_ones_are_told(what: str, tmp_path: Path) -> None:
+    hidden, looks = LEFT_BEHIND[what]
+    given = "import builtins, os, random, time\nimport pandas as pd\nfrom unittest.mock import patch\nrate = 1"
+    needs = "os.environ['UNIT'] = 'm'\nassert unit() == 'm'\n"  # where the environment and names are together
+    visible = "assert twice(3) == 6, f'got {twice(3)}'"
+    answer = "def twice(x):\n    return 2 * x\ndef unit():\n    return os.environ.get('UNIT', rate)"
+    wrong = (
+        f"def twice(x):\n    try:\n        seen = {looks}\n    except Exception as error:\n"
+        "        seen = error\n    return f'sees {seen}'\ndef unit():\n    return 'm'"
+    )
+    cells = (
+        ("given", given),
+        ("answer", f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"),
+        ("test 1", f"{needs}{HIDDEN.format(hidden + chr(10) + 'assert twice(4) == 8')}\n{visible}"),
+    )
+    assignment = course(tmp_path, *cells, files={"own.csv": "v\n1\n"})
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        staged = handed_in(assignment, {1: wrong})
+        run = bench.run(staged)
+        honest = bench.run(handed_in(assignment, {1: answer}))
+    assert list(scores(assignment, staged, run).values()) == [0] and not run.failed
+    assert honest.outputs[2] == ()
+    told = [output.get("evalue", output.get("text", "")) for output in run.outputs[2]]
+    assert told and "987654" not in str(told), told
+    assert "sees" in str(told)  # what it sees of the visible lines is told

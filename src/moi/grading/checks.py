@@ -67,6 +67,10 @@ class Wrong(Exception):
         self.says = says
 
 
+class ErrorEnded(BaseException):
+    """A learner's object has ended an error that is not its to end; no `except Exception` of a test ends this too."""
+
+
 class Failed(str):
     """The line of a report about a failed idea: its ``head``, and what the learner is ``told``."""
 
@@ -107,7 +111,7 @@ class Ideas:
         try:
             with _quiet():
                 yield
-        except (Exception, SystemExit) as failure:
+        except (Exception, SystemExit, ErrorEnded) as failure:
             failed.append(what)
             message = _explained(failure, here)
             if message.startswith(NOT_DONE) and not isinstance(failure, Wrong):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from moi.grading.codec import There, data_classes
 from moi.grading.content import BY_NAME
 from moi.grading.remote import (
+    PROTOCOLS,
     AttributeThere,
     CannotJudge,
     DerivingClass,
@@ -94,14 +95,14 @@ class Classes:
         made, attributes = self.session.ask("derive", name, bases, parts, options)
         if not is_remote(made) or made in bases or not set(bases).issubset(type.mro(made)):
             raise CannotJudge("no class can be derived from the learner's")
-        for each, names in attributes:
-            if known(each).session is self.session and "_moi_class" in vars(each):
-                for own in names:
-                    ours = own.startswith("__") or hasattr(Remote, own) or hasattr(RemoteClass, own)
-                    if not ours:
-                        type.__setattr__(each, own, AttributeThere(own, each))
-        if cell := body.get("__classcell__"):
+        if cell := body.get("__classcell__"):  # it has functions that ask `super`
             cell.cell_contents = made
+            for each, names in attributes:
+                if known(each).session is self.session and "_moi_class" in vars(each):
+                    for own in names:
+                        ours = own.startswith(("__", *PROTOCOLS)) or hasattr(Remote, own) or hasattr(RemoteClass, own)
+                        if not ours:
+                            type.__setattr__(each, own, AttributeThere(own, each))
         return made
 
     def _shared_among(self, bases: Sequence[Any], data: type | None) -> tuple[type, ...]:

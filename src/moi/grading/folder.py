@@ -41,19 +41,6 @@ class Folder:
                 self.theirs.update(each for each in (*_above(name), name) if not os.path.lexists(self.root / each))
                 self._write(name, content)
 
-    def clear(self) -> None:
-        """Take away all but the files that are kept, folders too."""
-        for folder, _, files in os.walk(self.root, topdown=False):
-            for name in files:
-                path = Path(folder, name)
-                if str(path.relative_to(self.root)) not in self.kept:
-                    path.unlink()
-            if Path(folder) != self.root:
-                with contextlib.suppress(OSError):  # there is still something in it
-                    os.rmdir(folder)
-        self.seen = {name: stamp for name, stamp in self.seen.items() if name in self.kept}
-        self.theirs.clear()
-
     def differs(self, name: str, content: bytes | None) -> bool:
         """Whether a file of this name is here, not of the other side's making, and would get other content."""
         if name in self.kept or name in self.theirs or not _looked_at(name):

@@ -17,12 +17,12 @@ import signal
 import socket
 import sys
 import tempfile
-import time
 import types
 import typing
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from time import monotonic, perf_counter
 from typing import Any
 
 from moi.grading import chance, checks, told, zygote
@@ -30,7 +30,7 @@ from moi.grading.codec import CannotCross, packed
 from moi.grading.copies import Copies, Watched
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
-from moi.grading.patches import Patches
+from moi.grading.patches import Patches, keep_builtins
 from moi.grading.remote import CannotJudge, is_remote, known
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
@@ -38,7 +38,11 @@ from moi.grading.sources import definitions
 from moi.grading.trial import Trial
 
 MOST_CULPRITS = 4
+_LONGEST_KEPT = 50_000  # characters of a cell that is gone through for what it defines
 MOST_OUTPUT = 24 << 20  # bytes that a submission's cells may show
+
+
+_ANNOTATED = (type, types.ModuleType, types.FunctionType)
 
 
 def serve(end: socket.socket, learners: socket.socket) -> None:
@@ -48,9 +52,6 @@ def serve(end: socket.socket, learners: socket.socket) -> None:
 
 # What unpickles a learner's file, or starts a program on it, would run the learner's code where the tests are.
 _STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"}
-
-
-_ANNOTATED = (type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
 class _Desk(Line):
@@ -83,8 +84,8 @@ class Judge:
         sys.path.insert(0, str(modules))
         self.outputs: list[list[Any]] = [[] for _ in self.staged]
         self.notes: list[str] = []
-        self.left_out: dict[int, str] = {}  # why, by place
-        self.kept: dict[int, str] = {}  # what is run of such a cell all the same
+        self.left_out: dict[int, str] = work["left_out"]  # why, by place
+        self.kept: dict[int, str] = work["kept"]  # what is run of such a cell all the same
         self.parked: dict[int, Session] = {}
         self.apart: dict[int, tuple[Session, dict[str, Any]]] | None = None  # by test cell, see at_home
         self.mains: list[Session] = []
@@ -92,6 +93,7 @@ class Judge:
         self.changed: list[int] = []
         self.seen: dict[int, Any] = {}  # by test cell
         self.not_right: set[int] = set()  # test cells
+        self.asked: set[str] = set()  # uses of objects, by the test that is running
         self.copies: Copies | None = None  # of the test that is running, with the reference
         self.mistaken: list[int] = []  # test cells that take copies for what they are copies of
         self.again: list[int] = []  # places of tests whose words are to be the learner's, but of a new process
@@ -99,11 +101,12 @@ class Judge:
         self.imported: dict[str, Any] = {}
         self.room = MOST_OUTPUT
         self.seconds = {"fork": 0.0, "cells": 0.0, "judging": 0.0}
-        self.lost = 0.0
+        self.lost: float = work["lost"]
         self.slow: set[int] = set()  # tests in which time was lost
         self.culprits = 0
         self.testing = False  # whether a test cell is running
         self.patches = Patches()
+        keep_builtins()
         self.environment = dict(os.environ)  # as it is before any test
         if work["seen"] is None:
             self.shell.ast_transformers.append(Watched())
@@ -120,7 +123,13 @@ class Judge:
         self.words = frozenset(re.findall(r"\w+", trusted))
 
     def judge(self) -> dict[str, Any]:
-        """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things."""
+        """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things.
+
+        What a learner is told of the tests at the places ``again`` is to be told by another judge, in which, as in the
+        processes that it asks, nothing is left of any hidden line: it does ``told``, and gives what is ``visible``.
+        """
+        if self.work["told"] is not None:
+            return {"visible": self._visible(**self.work["told"]), "seconds": self.seconds, "notes": []}
         self.run_cells()
         checks.tell_instructor = self.shown.append
         for place, (_, _, cell) in enumerate(self.staged):
@@ -130,14 +139,10 @@ class Judge:
                         self.outputs[place] = self._judge_cell(place, cell)
                     else:
                         self._have(cell)
-        self._tell_again()
-        for outputs in self.outputs:
-            for output in outputs:
-                output.pop("ideas", None)
-                output.pop("settled", None)
         return {
             "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
-            "seen": self.seen, "mistaken": self.mistaken,
+            "seen": self.seen if self.work["seen"] is None else {}, "mistaken": self.mistaken, "again": self.again,
+            "left_out": self.left_out, "kept": self.kept, "slow": sorted(self.slow), "lost": self.lost,
         }  # fmt: skip
 
     def _import(self, statements: list[tuple[str, list[str]]]) -> None:
@@ -148,31 +153,21 @@ class Judge:
             for name in bound:
                 self.imported.pop(name, None)
 
-    def _tell_again(self) -> None:
-        """Have the learner's words on visible tests from a process to which no hidden case has been shown."""
-        if not self.again:
-            return
-        self._request({"do": "end"})  # nothing is left that could tell it
-        self.parked, self.apart = {}, None
-        self.folder.clear()
-        self.revealed = False
-        self.shell.reset(new_session=False)  # type: ignore[no-untyped-call]
-        checks.tell_instructor = None
-        last = max(self.again)
-        left_out = self.slow.union(self.work["given_up"])
-        tests = [place for place in range(last + 1) if self._role(place) == "test" and place not in left_out]
+    def _visible(self, again: list[int], without: list[int]) -> dict[int, list[Any]]:
+        """What the visible lines of the tests at the places ``again`` give; those at ``without`` took too long."""
+        last = max(again)
+        tests = [place for place in range(last + 1) if self._role(place) == "test" and place not in without]
         if tests:
             self.run_cells(tests)
+        visible = {}
         for place in range(last + 1):
-            if self._role(place) == "test":
-                step, visible = self.steps[self.staged[place][2]], None
-                if place in tests and self.lost <= 3 * self.timeout:
-                    public = step | {"source": step["release"], "hidden": []}
-                    visible, _ = self._run_test(place, public, take_changes=True)
-                if place in self.again:
-                    self.outputs[place] = told.merged(self.outputs[place], visible, step)
-            elif self._role(place):
+            if place in tests and self.lost <= 3 * self.timeout:
+                step = self.steps[self.staged[place][2]]
+                public = step | {"source": step["release"], "hidden": []}
+                visible[place], _ = self._run_test(place, public, take_changes=True)
+            elif self._role(place) not in ("", "test"):
                 self._have(self.staged[place][2])
+        return visible
 
     def _role(self, place: int) -> str:
         """Of the author's cell at this place; nothing if it is a cell of the learner's."""
@@ -253,7 +248,7 @@ class Judge:
     def _run_cell(self, main: Session, place: int, source: str) -> list[Any]:
         self.say("at", place)
         left = self.until - self.seconds["cells"]
-        main.deadline = time.monotonic() + min(self.timeout, max(left, 0))
+        main.deadline = monotonic() + min(self.timeout, max(left, 0))
         try:
             with self._timed("cells"), self.limited():
                 outputs, _ = main.ask("run", source)
@@ -272,8 +267,13 @@ class Judge:
             self.kept[place] = ""
             raise _Culprit
         self.left_out[place] = why
-        self.kept[place] = definitions(source)
-        of_it = "only what it defines was run" if self.kept[place].strip() else "the other cells were run without it"
+        with contextlib.suppress(Gone), self.limited():
+            self.kept[place] = definitions(source) if len(source) < _LONGEST_KEPT else ""
+        of_it = (
+            "only what it defines was run"
+            if self.kept.get(place, "").strip()
+            else "the other cells were run without it"
+        )
         self.notes.append(f"{self.called(place)} was left out: {why}. {of_it.capitalize()}.")
         words = f"this cell was left out: {why}; {of_it}"
         self.outputs[place] = [
@@ -311,7 +311,7 @@ class Judge:
     def _launch(self) -> Session:
         with self._timed("fork"):
             main = self._session(lambda end: self._request({"do": "fork", **self.work["fork"]}, end))
-            main.deadline = time.monotonic() + self.timeout
+            main.deadline = monotonic() + self.timeout
             settings = {
                 "shared": self.work["shared"],
                 "files": {**self.work["files"], **self.work["their_files"]},
@@ -324,7 +324,7 @@ class Judge:
     def park(self, main: Session) -> Session:
         """A fork of a learner's process as it is now."""
         with self._timed("fork"):
-            main.deadline = time.monotonic() + self.timeout
+            main.deadline = monotonic() + self.timeout
 
             def fork(end: int) -> None:
                 with contextlib.suppress(Exception):
@@ -362,7 +362,7 @@ class Judge:
         if place in self.work["given_up"]:
             return _given_up(self.timeout)
         self.revealed = self.revealed or bool(step["hidden"])
-        self.asked: set[str] = set()
+        self.asked = set()
         self.copies = Copies() if self.work["seen"] is None else None
         outputs, changed = self._run_test(place, step, take_changes=True)
         if self.copies is not None and self.copies.mistaken():
@@ -453,12 +453,12 @@ class Judge:
 
     @contextlib.contextmanager
     def _timed(self, part: str) -> Iterator[None]:
-        started, inside = time.perf_counter(), sum(self.seconds.values())
+        started, inside = perf_counter(), sum(self.seconds.values())
         try:
             yield
         finally:
             other = sum(self.seconds.values()) - inside
-            self.seconds[part] += time.perf_counter() - started - other
+            self.seconds[part] += perf_counter() - started - other
 
 
 def _at_home(function: Callable[..., Any], option: str = "") -> Callable[..., Any]:
@@ -468,7 +468,7 @@ def _at_home(function: Callable[..., Any], option: str = "") -> Callable[..., An
     def at_home(thing: Any, *given: Any, **named: Any) -> Any:
         if is_remote(thing) and (not option or named.get(option)):
             return known(thing).session.ask("apply", "typing", "get_type_hints", (thing,))
-        if not is_remote(thing) and not isinstance(thing, _ANNOTATED):  # data may have such an entry
+        if not isinstance(thing, _ANNOTATED) and "__annotations__" in getattr(thing, "__dict__", ()):  # as data may
             raise TypeError(f"{type(thing).__name__} has no annotations")
         return function(thing, *given, **named)
 

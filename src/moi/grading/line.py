@@ -7,8 +7,8 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from moi.grading.codec import LARGEST, CannotCross, Codec, Crossing, packed, unpacked
@@ -210,7 +210,7 @@ class Line:
 
     def _wait(self, writing: bool) -> None:
         assert self.end is not None
-        remaining = None if self.deadline is None else self.deadline - time.monotonic()
+        remaining = None if self.deadline is None else self.deadline - monotonic()
         ends = [self.end]
         in_time = remaining is None or remaining > 0
         if not in_time or not any(select.select([] if writing else ends, ends if writing else [], [], remaining)):

@@ -9,6 +9,7 @@ from typing import Any
 
 MOST_MESSAGES = 1000  # that go along with one answer
 _LARGEST, _LONGEST = 12_000, 5_000  # characters of one, and of a text in it
+_LONGEST_NAME = 200
 _FIELDS = {"name": str, "levelno": int, "levelname": str, "msg": str, "funcName": str, "exc_text": str}
 
 
@@ -57,6 +58,7 @@ def plain(messages: Any) -> list[dict[str, Any]]:
     for message in messages:
         fields = {field: message.get(field) for field in _FIELDS} if type(message) is dict else {}
         right = fields and all(type(fields[field]) is kind for field, kind in _FIELDS.items())
+        right = right and len(str(fields["name"])) <= _LONGEST_NAME
         if right and sum(len(value) for value in fields.values() if isinstance(value, str)) <= _LARGEST:
             found.append(fields)
     return found
@@ -64,7 +66,10 @@ def plain(messages: Any) -> list[dict[str, Any]]:
 
 def handle(message: Mapping[str, Any]) -> None:
     """Give a message to the handlers that are here, if there are any that want it."""
-    logger = logging.getLogger(message["name"])
+    known, name = logging.root.manager.loggerDict, message["name"]
+    while name and not isinstance(known.get(name), logging.Logger):  # no new one is made for it
+        name = name.rpartition(".")[0]
+    logger = logging.getLogger(name)
     if logger.isEnabledFor(message["levelno"]) and logger.hasHandlers():
         record = logging.makeLogRecord({**message, "exc_text": message["exc_text"] or None})
         logger.handle(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,16 @@ from typing import Any
 from unittest import mock
 
 _NOTHING = object()
+_THROUGH_TESTS = ("input", "print", "open", "exec", "eval", "compile", "breakpoint", "__import__")
+
+
+def keep_builtins() -> None:
+    """Have the grader's own modules keep Python's functions, whatever a test puts in their place."""
+    usual = {name: found for name, found in vars(builtins).items() if callable(found) and name not in _THROUGH_TESTS}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("moi.grading."):
+            for each in usual.keys() - vars(module).keys():
+                setattr(module, each, usual[each])
 
 
 class Patches:

@@ -14,6 +14,7 @@ import operator
 from collections.abc import Callable, Collection
 from typing import Any, cast
 
+from moi.grading.checks import ErrorEnded
 from moi.grading.codec import There
 from moi.grading.coroutines import Deferred
 from moi.grading.learner import PAIRS, SPECIAL
@@ -30,7 +31,7 @@ _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r"
 _AS_DATA = " as data"  # a use that the reference's data decide: it may be asked of what is no data
 _LOOKED_AT = ("__init__", "__annotations__")
 # By these a library asks an object to take its part in a comparison or a type, or where in memory it lies.
-_PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
+PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
 
 
 class CannotJudge(TypeError):
@@ -87,7 +88,7 @@ class RemoteClass(type):
         return known(cls).session.call(cls, given, named)
 
     def __getattr__(cls, name: str) -> Any:
-        if name.startswith(_PROTOCOLS) or not any("_moi_class" in vars(base) for base in cls.__mro__):
+        if name.startswith(PROTOCOLS) or not any("_moi_class" in vars(base) for base in cls.__mro__):
             raise AttributeError(name)
         if name == "__dataclass_fields__":
             fields = known(cls).session.ask("get", cls, name)
@@ -141,7 +142,7 @@ class Remote(There, metaclass=RemoteClass):
     def __getattr__(self, name: str) -> Any:
         if name == "__code__":
             return known(self).session.code_of(self)
-        if name.startswith(_PROTOCOLS):
+        if name.startswith(PROTOCOLS):
             raise AttributeError(name)
         if name == "__dataclass_fields__":
             return type(self).__dataclass_fields__
@@ -346,6 +347,8 @@ def _method(name: str, data: type | None) -> Callable[..., Any]:
         else:  # a class that the test derives asks its `super`
             owner = next(base for base in type(self).__mro__ if vars(base).get(name) is method)
             result = session.ask("super", owner, name, self)(*given)
+        if name in _ENDS and given and given[0] is not None:
+            return _ENDS[name](self, result, given[0])
         declined = result is NotImplemented and name in _TRUTH
         if exact is not None and type(result) is not exact and not declined:
             try:  # of data, as Python has it: numpy's numbers, and what stands for true or false
@@ -358,6 +361,20 @@ def _method(name: str, data: type | None) -> Callable[..., Any]:
 
     method.__name__ = name
     return method
+
+
+def _ended(self: Any, result: Any, kind: type[BaseException]) -> Any:
+    """What ``__exit__`` gives: it may end an error of the kind only where the reference does."""
+    if result and not known(self).session.may_end(self, kind):
+        raise ErrorEnded(f"{kind.__name__}: a `with` block of yours keeps this error from being seen")
+    return result
+
+
+async def _ended_later(self: Any, result: Any, kind: type[BaseException]) -> Any:
+    return _ended(self, await result, kind)
+
+
+_ENDS: dict[str, Callable[..., Any]] = {"__exit__": _ended, "__aexit__": _ended_later}
 
 
 def _call(self: Any, *given: Any, **named: Any) -> Any:

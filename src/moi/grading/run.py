@@ -92,18 +92,16 @@ class Bench:
             raise
 
     def _reference(self) -> Run:
-        """The reference, with names that answers and tests have together only in those tests that need it."""
+        """The reference, with what answers and tests have together only in those tests that need it."""
         found = self.run(as_written(self.notebook))
-        doubtful = {cell for cell, (uses, _) in found.seen.items() if uses is None}.union(found.mistaken)
-        if not doubtful:
-            return found
-        for cell in doubtful:
-            self.steps[cell]["together"] = True
-        again = self.run(as_written(self.notebook))
-        better = {cell for cell in doubtful if again.seen.get(cell, [None])[0] is not None} - set(again.mistaken)
-        for cell in doubtful - better:
-            self.steps[cell]["together"] = False
-        return self.run(as_written(self.notebook)) if better != doubtful else again
+        doubtful = _not_judged_well(found)
+        for together, opens in ((True, False), (False, True), (True, True), (False, False)):
+            if doubtful:
+                for cell in doubtful:
+                    self.steps[cell].update(together=together, opens=opens)
+                found = self.run(as_written(self.notebook))
+                doubtful &= _not_judged_well(found)
+        return found
 
     def run(self, staged: Staged, files: Mapping[str, bytes] | None = None) -> Run:
         """Run one submission. Whatever its code does, this returns; it raises only if the machine itself fails."""
@@ -123,6 +121,9 @@ class Bench:
                     "seconds": {}, "changed": [], "seen": {}, "mistaken": []}  # fmt: skip
         cleaning = time.perf_counter()
         judged = [c.cell is not None and self.notebook.cells[c.cell].role == "test" for c in staged.cells]
+        for output in itertools.chain.from_iterable(made["outputs"]):
+            output.pop("ideas", None)
+            output.pop("settled", None)
         canvas, each = Canvas(), zip(made["outputs"], judged, strict=True)
         outputs = tuple(clean_outputs(shown, ours=ours, canvas=canvas) for shown, ours in each)
         seconds = dict(made["seconds"])
@@ -138,14 +139,41 @@ class Bench:
             ours, theirs = socket.socketpair()
             line = _ToJudge(ours, 5 + 6 * self.timeout)
             try:
-                return self._judged(line, theirs, staged, files, given_up)
+                made = self._judged(line, theirs, staged, files, given_up)
+                if made["again"]:
+                    self._tell_again(made, staged, files, given_up)
+                return made
             except Gone as gone:
                 if not gone.slow or line.at is None or line.at in given_up or len(given_up) == _MOST_GIVEN_UP:
                     raise
                 given_up.append(line.at)
 
+    def _tell_again(self, made: Any, staged: Staged, files: Mapping[str, bytes], given_up: list[int]) -> None:
+        """Have the learner's words on visible lines from a judge and processes that no hidden line has reached."""
+        visible: dict[int, list[Any]] = {}
+        ours, theirs = socket.socketpair()
+        try:
+            line = _ToJudge(ours, 5 + 6 * self.timeout)
+            task = {"again": made["again"], "without": [*made["slow"], *given_up]}
+            before = {"told": task, **{key: made[key] for key in ("left_out", "kept", "lost")}}
+            again = self._judged(line, theirs, staged, files, given_up, before)
+            visible = again["visible"]
+            for part, seconds in again["seconds"].items():
+                made["seconds"][part] += seconds
+        except (Gone, Failed, CannotCross, OSError, ValueError):  # less is told, and nothing else is lost
+            self._restart()
+        for place in made["again"]:
+            step = self.steps[staged.cells[place].cell or 0]
+            made["outputs"][place] = told.merged(made["outputs"][place], visible.get(place), step)
+
     def _judged(
-        self, line: Line, theirs: socket.socket, staged: Staged, files: Mapping[str, bytes], given_up: list[int]
+        self,
+        line: Line,
+        theirs: socket.socket,
+        staged: Staged,
+        files: Mapping[str, bytes],
+        given_up: list[int],
+        before: Mapping[str, Any] | None = None,
     ) -> Any:
         parked = 2 * sum(step["role"] == "test" for step in self.steps)  # the learner's processes that wait for a test
         theirs_limits = replace(self.limits, processes=self.limits.processes and self.limits.processes + parked)
@@ -167,7 +195,8 @@ class Bench:
                 "seen": self.seen,
                 "given_up": given_up,
                 "fork": {"as": "learner", "folder": self._folder(), "limits": asdict(theirs_limits)},
-            }
+                "told": None, "left_out": {}, "kept": {}, "lost": 0.0,
+            } | dict(before or {})  # fmt: skip
             with watched(self._pids[1], self.limits.memory) as notes:
                 made: Any = line.ask("judge", work)
             made["notes"] += dict.fromkeys(notes)
@@ -285,7 +314,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
         step: dict[str, Any] = {
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-            "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False, "homes": {},
+            "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False, "opens": False, "homes": {},
             "sets": [],
         }  # fmt: skip
         if cell.kind == "code":
@@ -318,6 +347,11 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 homes = {name: home for name, home in homes.items() if name not in bound | _changed(code)}
         steps.append(step)
     return steps
+
+
+def _not_judged_well(reference: Run) -> set[int]:
+    """The test cells that the reference does not pass, or in which it would pass whatever it is."""
+    return {cell for cell, (uses, _) in reference.seen.items() if uses is None}.union(reference.mistaken)
 
 
 def _code(source: str) -> Code | None:

@@ -49,6 +49,7 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 # No learner can change them.
 _LASTING = (*_FUNCTIONS, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _Kind = TypeVar("_Kind")
+_BOUND = (types.MethodType, types.BuiltinMethodType)
 _MOST_PARTS = 100  # of objects that a test and the learner's code have together: each is looked at again and again
 _DRAWS = "draws from the shared random state"
 
@@ -96,6 +97,7 @@ class Session(Line):
         self._errors: dict[int, tuple[BaseException, int]] = {}  # copies of the learner's, by id; and their handles
         self._fresh: dict[int, Any] = {}  # iterators that were made for the learner's code alone, by id
         self._numbers: dict[int, int] = {}
+        self._bound: dict[tuple[int, str, type], Any] = {}  # methods of the test's objects
         self._copies: dict[int, tuple[Any, Any]] = {}  # of objects of the test's, by id; with themselves
         self._originals: dict[int, Any] = {}  # of the copies, by id
         self._asking = threading.RLock()  # the threads of a test ask one after the other
@@ -140,6 +142,8 @@ class Session(Line):
         if id(value) in self._errors:
             return ["yours", self._errors[id(value)][1]]
         value = self._originals.get(id(value), value)
+        if kind in _BOUND:  # a new one each time, though it is the same
+            value = self._bound.setdefault((id(value.__self__), value.__name__, kind), value)
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = len(self._mine)
@@ -459,6 +463,11 @@ class Session(Line):
         # By each of the ways: an attribute that gives the object itself is another way to it.
         asked = [self._may((f"{way} {use} {kind}",), exactly=exactly) for way in sorted(known(target).ways)]
         return all(asked) and (bool(asked) or self.allowed is None)
+
+    def may_end(self, target: Any, kind: type[BaseException]) -> bool:
+        """Whether ``target`` may end an error of the test's of this ``kind``: where the reference ends it too."""
+        ways = sorted(known(target).ways)
+        return all([self._may((f"{way} ends {kind.__name__}",), exactly=True) for way in ways]) and bool(ways)
 
     def _may(self, uses: Any, *, note: bool = True, exactly: bool = False) -> bool:
         """Whether the test does one of ``uses`` with the reference as well, by this way or, else, one much like it."""

@@ -41,7 +41,7 @@ class Sources:
         for number, cell in enumerate(cells):
             try:
                 code = Code(cell)
-            except (SyntaxError, ValueError, RecursionError):
+            except Exception:  # a parser has many limits
                 continue
             file = f"<a learner's cell {number}>"
             self._texts[file] = code.text
@@ -124,7 +124,7 @@ def definitions(source: str) -> str:
     """Of a cell the imports, definitions and plain values, in their lines: what it still has where it does not end."""
     try:
         code = Code(source)
-    except (SyntaxError, ValueError, RecursionError):
+    except Exception:  # a parser has many limits
         return ""
     kept, others = set[int](), set[int]()
     for node in code.tree.body:

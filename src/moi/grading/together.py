@@ -82,6 +82,7 @@ class Environment:
 
 # What a test makes by these, for a learner's function to use, is made where that function runs; None: by all.
 _MADE_THERE: dict[str, tuple[str, ...] | None] = {"matplotlib.pyplot": None, "sqlite3": ("connect",)}
+_READ_HERE = ("imread",)
 
 
 @contextlib.contextmanager
@@ -100,7 +101,8 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
 
     def opened(file: Any, *given: Any, **named: Any) -> Any:
         path = os.fspath(file) if isinstance(file, (str, os.PathLike)) else None
-        here = path is None or os.path.relpath(path) in kept
+        inside = os.path.relpath(path) if path is not None else ".."
+        here = inside in kept or inside.startswith("..")
         return usual(file, *given, **named) if here else open_there(path, *given, **named)
 
     usual = space.get("open", open)  # IPython has one of its own
@@ -112,6 +114,7 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
                 place = importlib.import_module(module)
                 public = {name: found for name, found in vars(place).items() if not name.startswith("_")}
                 functions = [name for name, found in public.items() if isinstance(found, FunctionType)]
+                functions = [name for name in functions if name not in _READ_HERE]
                 before += [(place, name, public[name]) for name in names or functions]
         for place, name, function in before:
             setattr(place, name, forwarded(place.__name__, name, function))

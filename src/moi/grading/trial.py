@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import time
 import types
 from collections.abc import Iterator
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from moi.grading import checks, told
+from moi.grading.codec import CannotCross
 from moi.grading.line import Failed, Gone
 from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
@@ -35,7 +36,7 @@ class Trial:
         self.take_changes = take_changes
         self.fresh = fresh
         self.wanted = judge.wanted(judge.staged[place][2])
-        self.started = time.monotonic()
+        self.started = monotonic()
         self.sessions: list[Session] = []
         self.others: list[Session] = []  # what bears out an answer
 
@@ -45,7 +46,7 @@ class Trial:
         judge.say("at", self.place)
         judge.shown.clear()
         # Where names are together, so are files that the test makes elsewhere.
-        tempfile.tempdir = str(judge.folder.root) if step["together"] else None
+        tempfile.tempdir = str(judge.folder.root) if step["together"] or step["opens"] else None
         checks.hidden, checks.anew = step["hidden"], self._anew
         checks.failed.clear()
         checks.say = lambda *lines, sep="": ideas.extend(lines)
@@ -55,7 +56,7 @@ class Trial:
             judge.testing = True
             try:
                 kept, space = judge.folder.kept, judge.shell.user_ns
-                there = made_there(space, step["text"], kept, self._ask) if step["together"] else nothing
+                there = made_there(space, step["text"], kept, self._ask) if step["opens"] else nothing
                 with there, judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
             finally:
@@ -121,7 +122,7 @@ class Trial:
             space.pop(name, None)
         space.update(found | {name: imported[name] for name in found if name in imported})
         if self.step["together"]:
-            with contextlib.suppress(Gone, Failed):
+            with contextlib.suppress(Gone, Failed, CannotCross):
                 shared = [name for name in self.wanted if name not in imported]
                 session.share(space, shared, judge.environment)
 
@@ -130,18 +131,18 @@ class Trial:
 
     def _new(self) -> Session:
         """A process in which the cells before the test have run again, for which they have a time of their own."""
-        began = time.monotonic()
+        began = monotonic()
         self.judge.run_cells([self.place])
         self.judge.say("at", self.place)
-        self.started += time.monotonic() - began
+        self.started += monotonic() - began
         return self.judge.parked.pop(self.place)
 
     def _reconnect(self, gone: Gone) -> None:
         judge = self.judge
         if gone.slow:
             judge.slow.add(self.place)
-            judge.lost += time.monotonic() - self.started
-            self.started = time.monotonic()
+            judge.lost += monotonic() - self.started
+            self.started = monotonic()
         judge.notes.append(f"{judge.called(self.place)}: the learner's code was ended in the test ({gone})")
         if judge.lost <= 3 * judge.timeout and len(self.sessions) < _MOST_PROCESSES:
             self._connect()
@@ -159,12 +160,12 @@ class Trial:
         before = {name: space.pop(name) for name in self.wanted if name in space}
         try:
             for home in sorted(set(homes.values())):
-                began = time.monotonic()
+                began = monotonic()
                 other, found = judge.at_home(home)
                 judge.say("at", self.place)
-                self.started += time.monotonic() - began
+                self.started += monotonic() - began
                 self._prepare(other)
-                other.take_changes, other.deadline = False, time.monotonic() + judge.timeout
+                other.take_changes, other.deadline = False, monotonic() + judge.timeout
                 if other not in self.others:
                     other.changed_things = False  # that was for another test
                     self.others.append(other)
