@@ -29,6 +29,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._open: list[Any] = []
+        self.names: frozenset[str] = frozenset()  # of the learner's, which are together in another way
         self._usual: dict[tuple[str, str], Any] = {}  # what is there before the test sets it
         enter, leave = mock._patch.__enter__, mock._patch.__exit__  # type: ignore[attr-defined]
 
@@ -51,7 +52,7 @@ class Patches:
         """
         for path, name in sets:
             module = _module(path, space)
-            if module is not None and hasattr(module, name) and not _by_other_ways(module.__name__, name):
+            if module is not None and hasattr(module, name) and not self._by_other_ways(module.__name__, name):
                 self._usual[module.__name__, name] = getattr(module, name)
         try:
             yield
@@ -66,9 +67,15 @@ class Patches:
         patched = {(patch.target.__name__, patch.attribute): _NOTHING for patch in modules}
         for (module, name), usual in (self._usual | patched).items():
             value = getattr(sys.modules.get(module), name, None)
-            if value is not usual and not _by_other_ways(module, name):
+            if value is not usual and not self._by_other_ways(module, name):
                 found.append((module, name, value))
         return found
+
+    def _by_other_ways(self, module: str, name: str) -> bool:
+        """Whether it crosses by other ways: typed input, streams and names."""
+        if module == "__main__":
+            return name in self.names
+        return (module == "sys" and name != "argv") or (module, name) == ("builtins", "input")
 
 
 def set_by(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -102,11 +109,6 @@ def _module(path: str, space: Mapping[str, Any]) -> ModuleType | None:
     for name in rest:
         found = vars(found).get(name) if isinstance(found, ModuleType) else None
     return found if isinstance(found, ModuleType) else None
-
-
-def _by_other_ways(module: str, name: str) -> bool:
-    """Whether it crosses by other ways: typed input, streams and the test's own names."""
-    return module in ("__main__", "sys") or (module, name) == ("builtins", "input")
 
 
 class Patched:

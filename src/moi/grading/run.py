@@ -309,13 +309,14 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     """
     learners: set[str] = set()
     homes: dict[str, int] = {}  # of the learner's names the first test after the cell that binds or changes it
+    mentioned: set[str] = set()  # in answers, given and free cells
     steps = []
     for place, cell in enumerate(notebook.cells):
         step: dict[str, Any] = {
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
             "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False, "opens": False, "homes": {},
-            "sets": [],
+            "sets": [], "binds": [],
         }  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
@@ -334,6 +335,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                     step["homes"] = {name: homes[name] for name in learners & code.mentioned()}
                 calls = code.called() if code else set()
                 step["sets"] = sorted(set(set_by(code.tree))) if code else []
+                step["binds"] = sorted((bound & mentioned) - learners)
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),
                          "release": cell.release, "public": _public(cell.release, learners),
                          "sentences": told.sentences(step["text"], learners, step["hidden"])}  # fmt: skip
@@ -344,6 +346,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
             else:
                 learners |= bound
             if cell.role != "test":
+                mentioned |= code.mentioned() if code else set()
                 homes = {name: home for name, home in homes.items() if name not in bound | _changed(code)}
         steps.append(step)
     return steps

@@ -91,6 +91,7 @@ class Trial:
         session.take_changes = self.take_changes
         session.quiet = judge.revealed
         session.patches = judge.patches.now
+        judge.patches.names = frozenset(self.step["wanted"]).difference(judge.imported)
         if judge.copies is not None:
             session.got = judge.copies.got
             judge.shell.user_ns.update(judge.copies.names())
@@ -123,7 +124,7 @@ class Trial:
         space.update(found | {name: imported[name] for name in found if name in imported})
         if self.step["together"]:
             with contextlib.suppress(Gone, Failed, CannotCross):
-                shared = [name for name in self.wanted if name not in imported]
+                shared = [name for name in (*self.wanted, *self.step["binds"]) if name not in imported]
                 session.share(space, shared, judge.environment)
 
     def _ask(self, what: str, *given: Any) -> Any:
