@@ -1,17 +1,43 @@
-"""Notices where a test takes a copy for the learner's own thing: where it would pass, or fail, whatever the answer."""
+"""What is the same thing for a test: a learner's object that comes by two ways is, and a copy is not what it is of."""
 
 from __future__ import annotations
 
 import ast
+import unittest
+from collections.abc import Callable
 from typing import Any
 
 from moi.grading.codec import Codec
+from moi.grading.remote import is_same
 
 _SAME = "__moi_same__"
 
 
+def watch(space: dict[str, Any], noted: Callable[[Any, Any], None]) -> None:
+    """Have a cell that :class:`Watched` has transformed find in ``space`` what it needs; each look is ``noted``."""
+
+    def same(one: Any, other: Any, sought: bool) -> bool:
+        noted(one, other)
+        return is_same(one, other) is sought
+
+    space[_SAME] = same
+
+
+def watch_unittest() -> None:
+    """Have the same hold for ``assertIs`` and ``assertIsNot``."""
+    for name in ("assertIs", "assertIsNot"):
+        setattr(unittest.TestCase, name, _alike(getattr(unittest.TestCase, name)))
+
+
+def _alike(method: Callable[..., None]) -> Callable[..., None]:
+    def asserted(case: Any, one: Any, other: Any, *given: Any, **named: Any) -> None:
+        method(case, one, one if is_same(one, other) else other, *given, **named)
+
+    return asserted
+
+
 class Copies:
-    """What one test gets of the learner's data, as far as it can be changed."""
+    """What one test gets of the learner's data, as far as it can be changed: it may take it for the thing itself."""
 
     def __init__(self) -> None:
         self._got: dict[int, Any] = {}  # by id
@@ -26,22 +52,17 @@ class Copies:
             if what == "get":
                 self._parts.append((value, self._codec.state(value)))
 
-    def same(self, one: Any, other: Any, sought: bool) -> bool:
-        """What ``one is other`` gives, or the opposite."""
+    def compared(self, one: Any, other: Any) -> None:
+        """The test asks whether the two are one."""
         self._compared |= id(one) in self._got and id(other) in self._got
-        return (one is other) is sought
 
     def mistaken(self) -> bool:
         """Whether the test has compared copies by ``is``, or changed what it got from an object's attribute."""
         return self._compared or any(self._codec.state(part) != before for part, before in self._parts)
 
-    def names(self) -> dict[str, Any]:
-        """What a cell needs that :class:`Watched` has transformed."""
-        return {_SAME: self.same}
-
 
 class Watched(ast.NodeTransformer):
-    """Has ``is`` noticed."""
+    """Has ``is`` ask :func:`watch`."""
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)

@@ -27,7 +27,7 @@ from typing import Any
 
 from moi.grading import chance, checks, told, zygote
 from moi.grading.codec import CannotCross, packed
-from moi.grading.copies import Copies, Watched
+from moi.grading.copies import Copies, Watched, watch_unittest
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.patches import Patches, keep_builtins
@@ -108,8 +108,8 @@ class Judge:
         self.patches = Patches()
         keep_builtins()
         self.environment = dict(os.environ)  # as it is before any test
-        if work["seen"] is None:
-            self.shell.ast_transformers.append(Watched())
+        self.shell.ast_transformers.append(Watched())
+        watch_unittest()
         chance.watch_seeds()
         sys.addaudithook(self._look_out)
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010

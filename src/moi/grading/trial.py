@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moi.grading import checks, told
 from moi.grading.codec import CannotCross
+from moi.grading.copies import watch
 from moi.grading.line import Failed, Gone
 from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
@@ -90,11 +91,11 @@ class Trial:
         judge = self.judge
         session.take_changes = self.take_changes
         session.quiet = judge.revealed
+        watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
         session.patches = judge.patches.now
         judge.patches.names = frozenset(self.step["wanted"]).difference(judge.imported)
         if judge.copies is not None:
             session.got = judge.copies.got
-            judge.shell.user_ns.update(judge.copies.names())
         session.cells = [judge.source(before) for before in range(self.place)]
         known = (judge.work["seen"] or {}).get(judge.staged[self.place][2])
         if known is not None and known[0] is not None:
