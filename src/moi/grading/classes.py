@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from moi.grading import errors
 from moi.grading.codec import There, data_classes
 from moi.grading.content import BY_NAME
 from moi.grading.remote import (
@@ -54,12 +55,12 @@ class Classes:
 
     def of(self, form: Any) -> Any:
         """The class of this form, always the same one."""
-        _, handle, module, name, words, bases, special, errors, base, abstract = form
+        _, handle, module, name, words, bases, special, above_it, base, abstract = form
         made = self.made.get(handle)
         if made is None:
             last = str(name).rpartition(".")[2]
-            if errors:
-                made = self._error_class(handle, module, name, bases, errors)
+            if above_it:
+                made = self._error_class(handle, module, name, bases, above_it)
             elif module == "__main__":
                 words = str(words or "") or None
                 above = [own for each in bases if "_moi_class" in vars(own := self.of(each))]
@@ -124,17 +125,20 @@ class Classes:
             return None
         return found if not issubclass(found, data_classes()) or self.session.named(name.rpartition(".")[2]) else None
 
-    def _error_class(self, handle: int, module: str, name: str, bases: list[Any], errors: list[str]) -> type:
+    def _error_class(self, handle: int, module: str, name: str, bases: list[Any], above_it: list[str]) -> type:
         """An exception's class: the same one where it is Python's, or one that the tests name; else one made here."""
         trusted = _trusted_class(module, name, self.session.named)
         here = module in ("builtins", "moi.grading.checks") or self.session.named(str(name))
+        here = here and (module != "__main__" or name in self.session.codec.shared)
         if trusted is not None and here and issubclass(trusted, BaseException) and "remote" not in vars(trusted):
             return trusted
         if module == "__main__":
             above = [base for base in map(self.session.resolve, bases) if isinstance(base, type)]
             above = [base for base in above if issubclass(base, BaseException)] or [Exception]
-            return type(name, tuple(above), {"remote": handle, "__module__": "__main__", "__str__": _said})
-        kinds = (getattr(builtins, str(error), None) for error in errors)
+            body = {"remote": handle, "_moi_session": self.session, "__module__": "__main__", "__str__": _said,
+                    "__new__": _made_there, "__init__": _made_already, "__getattr__": _asked_for}  # fmt: skip
+            return ErrorClass(name, tuple(above), body)
+        kinds = (getattr(builtins, str(error), None) for error in above_it)
         return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
 
 
@@ -146,6 +150,39 @@ def _part(value: Any) -> tuple[str, Any]:
         case property():
             return "property", (value.fget, value.fset)
     return "", value
+
+
+class ErrorClass(type):
+    """The class of learners' classes of errors. What a test has of such an error is a copy, with a line to itself."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith(("_", *PROTOCOLS)) or "remote" not in vars(cls):
+            raise AttributeError(name)
+        return vars(cls)["_moi_session"].ask("get", cls, name)
+
+
+def _made_there(kind: Any, *given: Any, **named: Any) -> Any:
+    """An error that a test makes: by the learner's class, if the test has not derived another from it."""
+    if "remote" in vars(kind):
+        made = vars(kind)["_moi_session"].ask("call", kind, given, tuple(named.items()))
+        if type(made) is kind:
+            return made
+        raise LearnersError(f"{kind.__name__} has made no error")
+    python: Any = next(base for base in kind.__mro__ if base.__module__ == "builtins")
+    return python.__new__(kind, *given)
+
+
+def _made_already(error: Any, *given: Any, **named: Any) -> None:
+    """What its ``__init__`` does has been done over there."""
+
+
+def _asked_for(error: Any, name: str) -> Any:
+    if name.startswith(("_", *PROTOCOLS)) or name in errors.RESERVED:
+        raise AttributeError(name)
+    session = next(vars(kind)["_moi_session"] for kind in type(error).__mro__ if "_moi_session" in vars(kind))
+    if not session.knows(error):
+        raise AttributeError(name)
+    return session.ask("get", error, name)
 
 
 def _said(error: Any) -> str:

@@ -17,7 +17,7 @@ from moi.grading.scalars import CannotCross
 # What Python keeps of its own errors beside their arguments.
 _MEMBERS = ("name", "path", "msg", "lineno", "offset", "filename", "filename2")
 # Attributes of errors that Python or the judge goes by.
-_RESERVED = {*dir(BaseException), "learners_line", "learners_trace", "slow", "says", "form", "moi_text", "remote"}
+RESERVED = {*dir(BaseException), "learners_line", "learners_trace", "slow", "says", "form", "moi_text", "remote"}
 
 
 def parts(error: BaseException, encode: Callable[[Any], Any]) -> list[Any]:
@@ -30,7 +30,7 @@ def parts(error: BaseException, encode: Callable[[Any], Any]) -> list[Any]:
     fields = {}
     members = {name: getattr(error, name) for name in _MEMBERS if _is_member(type(error), name)}
     for name, value in (members | vars(error)).items():
-        if not name.startswith("_") and name not in _RESERVED:
+        if not name.startswith("_") and name not in RESERVED:
             with contextlib.suppress(Exception):
                 fields[name] = encode(value)
     return [arguments, text, fields]
@@ -48,7 +48,7 @@ def made(kind: type[BaseException], arguments: list[Any], fields: Mapping[str, A
             python.__init__(error, *arguments)
     error.args = tuple(arguments)
     for name, value in fields.items():
-        if not name.isidentifier() or name.startswith("_") or name in _RESERVED:
+        if not name.isidentifier() or name.startswith("_") or name in RESERVED:
             continue
         own = inspect.getattr_static(kind, name, None)
         if _is_member(kind, name):

@@ -363,7 +363,12 @@ class Agent(Line):
         with contextlib.suppress(Exception):
             notes = [note for note in getattr(failure, "__notes__", ()) if isinstance(note, str)]
             number = vars(failure).get("_moi_number")
-            form = ["there", self._error(failure, None) if number is None else ["yours", number]]
+            own = type(failure).__module__ == "__main__" and number is None
+            form = ["there", self.export(failure) if own else self._error(failure, None)]
+            if own:  # it is kept, but not what was in use
+                failure.__traceback__ = None
+            elif number is not None:
+                form = ["there", ["yours", number]]
         return [form, text_of(failure), line, trace, notes]
 
     def _error(self, error: BaseException, handle: int | None) -> Any:

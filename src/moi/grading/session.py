@@ -551,6 +551,10 @@ class Session(Line):
             self._errors[id(error)] = error, handle
         return error  # type: ignore[no-any-return]
 
+    def knows(self, error: BaseException) -> bool:
+        """Whether an error is a copy of one that is over there."""
+        return id(error) in self._errors
+
     def _warn(self, what: str, given: Sequence[Any]) -> None:
         """Warn here of what the learner's code has warned of: a test may record it, or have made an error of it."""
         if what not in OF_OBJECTS or self._warns:  # one at a time, though it may ask for its own words
@@ -690,7 +694,8 @@ def _ways(what: str, given: Any) -> frozenset[str]:
     if what not in ("call", "get", "special"):
         return frozenset((f"{what}!",))
     step = "()" if what == "call" else f".{given[1]}" if what == "get" else "" if given[1] in _PARTS else "!"
-    return frozenset((way + step)[-200:] for way in sorted(known(given[0]).ways)[:8])
+    ways = known(given[0]).ways if is_remote(given[0]) else {"an error"}
+    return frozenset((way + step)[-200:] for way in sorted(ways)[:8])
 
 
 @functools.lru_cache(10_000)
