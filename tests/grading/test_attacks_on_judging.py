@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import struct
@@ -26,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from naive import graded
 
-from moi.grading import nursery
+from moi.grading import logged, nursery
 from moi.grading.assignment import Assignment
 from moi.grading.codec import CannotCross, Crossing, packed, unpacked
 from moi.grading.folder import Folder
@@ -278,13 +279,13 @@ def test_any_message_is_a_value_or_cannot_cross(form: Any) -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     warned=FORMS | st.lists(st.tuples(st.text(max_size=3), FORMS | st.lists(FORMS, min_size=5, max_size=6))),
-    logged=FORMS | st.lists(FORMS | st.fixed_dictionaries({field: FORMS for field in MESSAGE})),
+    told=FORMS | st.lists(FORMS | st.fixed_dictionaries({field: FORMS for field in MESSAGE})),
 )
-def test_whatever_a_message_says_beside_it_has_an_answer_or_ends_the_line(warned: Any, logged: Any) -> None:
+def test_whatever_a_message_says_beside_it_has_an_answer_or_ends_the_line(warned: Any, told: Any) -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
     target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
-    data = packed(["answer", 5, [], [[], {}, warned, logged]])
+    data = packed(["answer", 5, [], [[], {}, warned, told]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True):
         theirs.send(struct.pack("!I", len(data)) + data)
         with contextlib.suppress(Gone):
@@ -297,8 +298,8 @@ def test_only_so_many_warnings_and_messages_are_taken(caplog: pytest.LogCaptureF
     target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
     form = [error_form("UserWarning", ["mind"], {}), "mind", None, "", []]
     warned = [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]
-    logged = [MESSAGE | {"msg": "long" * 5000}, *[MESSAGE] * 2000]
-    data = packed(["answer", 5, [], [[], {}, warned, logged]])
+    told = [MESSAGE | {"msg": "long" * 5000}, *[MESSAGE] * 2000]
+    data = packed(["answer", 5, [], [[], {}, warned, told]])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         sending = threading.Thread(target=theirs.sendall, args=(struct.pack("!I", len(data)) + data,))
@@ -529,3 +530,97 @@ def test_what_is_right_by_an_earlier_slip_earns_its_points(built_on: tuple[Assig
         answers = {1: f"def level(x):\n    return {level}", 3: "def twice(x):\n    return 2 * (x + 1)"}
         staged = classroom.handed_in(assignment, answers)
         assert scores(assignment, staged, bench.run(staged)) == {"test2": 1 - twice, "test4": twice}
+
+
+LIES_ON_LEAVING = """
+import moi.grading.learner as agent
+def special(self, target, name, given, usual=agent.Agent.do_special):
+    return True if name == "__exit__" else usual(self, target, name, given)
+agent.Agent.do_special = special
+"""
+# What the answer is to do, a test of it, an answer that does not, and what makes its `with` block hide that.
+ENDS_ERRORS = {
+    "a context manager": (
+        "class Timer:\n    def __enter__(self):\n        return self\n    def __exit__(self, *_):\n        pass\n"
+        "def double(x):\n    return 2 * x",
+        "with Timer():\n    assert double(3) == 6",
+        "class Timer:\n    def __enter__(self):\n        return self\n    def __exit__(self, *_):\n        return {}\n"
+        "def double(x):\n    return x",
+        None,
+    ),
+    "an error that is no assertion": (
+        "class Timer:\n    def __enter__(self):\n        return self\n    def __exit__(self, kind, *_):\n"
+        "        return kind is KeyError\ndef double(x):\n    return 2 * x",
+        "with Timer():\n    {}['a']\nwith Timer():\n    assert double(3) + 1 == 7",
+        "class Timer:\n    def __enter__(self):\n        return self\n    def __exit__(self, kind, *_):\n"
+        "        return kind is KeyError or bool({})\ndef double(x):\n    return None",
+        None,
+    ),
+    "an asynchronous one": (
+        "class Timer:\n    async def __aenter__(self):\n        return self\n    async def __aexit__(self, *_):\n"
+        "        return None\ndef double(x):\n    return 2 * x",
+        "async with Timer():\n    assert double(3) == 6",
+        "class Timer:\n    async def __aenter__(self):\n        return self\n    async def __aexit__(self, *_):\n"
+        "        return {}\ndef double(x):\n    return x",
+        None,
+    ),
+    "a database": (
+        "def add(c, name):\n    c.execute('insert into stock values (?)', (name,))",
+        "with sqlite3.connect(':memory:') as c:\n    c.execute('create table stock (name)')\n    add(c, 'cone')\n"
+        "    assert c.execute('select name from stock').fetchall() == [('cone',)]",
+        "def add(c, name):\n    pass",
+        LIES_ON_LEAVING,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ENDS_ERRORS)
+def test_a_with_block_ends_no_error_that_the_reference_lets_pass(what: str, tmp_path: Path) -> None:
+    right, test, wrong, forged = ENDS_ERRORS[what]
+    cells = ("given", "import sqlite3"), ("answer", f"### BEGIN SOLUTION\n{right}\n### END SOLUTION"), ("test 1", test)
+    assignment = course(tmp_path, *cells)
+    hides = wrong.replace("{}", "True") + (forged or "")
+    with Bench(assignment.notebooks[0]) as bench:
+        found = {
+            answer: list(
+                scores(assignment, staged := classroom.handed_in(assignment, {1: answer}), bench.run(staged)).values()
+            )
+            for answer in (right, wrong.replace("{}", "None"), hides)
+        }
+    assert list(found.values()) == [[1], [0], [0]]
+
+
+@pytest.mark.parametrize(
+    "reads",
+    ["open('own.csv').read()", "open(json.__file__).readline()", "str(plt.imread('own.png')[0, 0, 0])"],
+)
+def test_a_test_reads_the_authors_files_also_where_it_draws_for_the_answer(reads: str, tmp_path: Path) -> None:
+    answer = "def draw(ax):\n    ax.plot([1, 2])\ndef first():\n    return " + reads
+    lies = """
+import builtins, io
+def first():
+    return 'a lie'
+class File(io.StringIO):
+    pass
+builtins.open = lambda *_, **__: File('a lie')
+import numpy
+plt.imread = lambda *_: numpy.array([[['a lie']]])
+"""
+    given = "import json\nimport matplotlib.pyplot as plt\nimport numpy as np\n"
+    given += "plt.imsave('own.png', np.zeros((2, 2, 3)))"
+    test = f"fig, ax = plt.subplots()\ndraw(ax)\nassert len(ax.lines) == 1\nassert first() == {reads}"
+    cells = ("given", given), ("answer", f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"), ("test 1", test)
+    assignment = course(tmp_path, *cells, files={"own.csv": "v\n1\n"})
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        for handed, score in ((answer, 1), (answer.split("def first")[0] + lies, 0)):
+            staged = classroom.handed_in(assignment, {1: handed})
+            assert list(scores(assignment, staged, bench.run(staged)).values()) == [score]
+
+
+@pytest.mark.parametrize("name", ["a.b.c", "." * 150, "x" * 150, ""])
+def test_log_messages_make_no_loggers(name: str) -> None:
+    before = set(logging.root.manager.loggerDict)
+    for message in logged.plain([MESSAGE | {"name": name}]):
+        logged.handle(message)
+    assert set(logging.root.manager.loggerDict) == before
+    assert logged.plain([MESSAGE | {"name": "x" * 201}]) == []

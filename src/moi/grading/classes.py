@@ -24,6 +24,7 @@ from moi.grading.remote import (
     RemoteCoroutine,
     body_of_class,
     body_of_data,
+    dict_here,
     is_remote,
     known,
     special_of,
@@ -63,7 +64,7 @@ class Classes:
                 made = self._error_class(handle, module, name, bases, above_it)
             elif module == "__main__":
                 words = str(words or "") or None
-                above = [own for each in bases if "_moi_class" in vars(own := self.of(each))]
+                above = [here for each in bases if "_moi_class" in dict_here(here := self.of(each))]
                 data = BY_NAME.get(base)
                 derives = self._shared_among(bases, data)
                 special = special_of(derives, data).union(special)
@@ -90,7 +91,7 @@ class Classes:
 
     def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
         """A class that a test derives from learners' classes: it is made over there, its functions stay here."""
-        if not all(is_remote(base) and "_moi_class" in vars(base) for base in bases):
+        if not all(is_remote(base) and "_moi_class" in dict_here(base) for base in bases):
             raise CannotJudge("a class that a test derives from a learner's class can have no other base here")
         parts = [(key, *_part(value)) for key, value in body.items() if key not in _OF_STATEMENT]
         made, attributes = self.session.ask("derive", name, bases, parts, options)
@@ -99,11 +100,11 @@ class Classes:
         if cell := body.get("__classcell__"):  # it has functions that ask `super`
             cell.cell_contents = made
             for each, names in attributes:
-                if known(each).session is self.session and "_moi_class" in vars(each):
-                    for own in names:
-                        ours = own.startswith(("__", *PROTOCOLS)) or hasattr(Remote, own) or hasattr(RemoteClass, own)
+                if known(each).session is self.session and "_moi_class" in dict_here(each):
+                    for one in names:
+                        ours = one.startswith(("__", *PROTOCOLS)) or hasattr(Remote, one) or hasattr(RemoteClass, one)
                         if not ours:
-                            type.__setattr__(each, own, AttributeThere(own, each))
+                            type.__setattr__(each, one, AttributeThere(one, each))
         return made
 
     def _shared_among(self, bases: Sequence[Any], data: type | None) -> tuple[type, ...]:

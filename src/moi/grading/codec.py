@@ -419,7 +419,7 @@ class Codec:
             return sparse_value(form, of)
         if kind == "named" and len(form[2]) <= 255:
             of_given: Any = vars(sys.modules["__main__"]).get(form[1])
-            is_one = isinstance(of_given, type) and issubclass(of_given, tuple)
+            is_one = isinstance(of_given, type) and issubclass(of_given, tuple) and not issubclass(of_given, There)
             if is_one and vars(of_given).get("_fields") == tuple(form[2]):
                 return of_given(*map(of, form[3]))
             return _named(str(form[1]), list(form[2]), list(map(of, form[3])), {k: of(each) for k, each in form[4]})

@@ -29,9 +29,15 @@ _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r"
     name: name if name in ("__bool__", "__hash__") else name.strip("_").replace("g", "l") for name in _TRUTH
 }
 _AS_DATA = " as data"  # a use that the reference's data decide: it may be asked of what is no data
+_ALL_NAMES = ("__globals__", "__builtins__")  # of a function: a mock would go through all of them
 _LOOKED_AT = ("__init__", "__annotations__")
 # By these a library asks an object to take its part in a comparison or a type, or where in memory it lies.
 PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
+
+
+dict_here: Callable[[Any], Any] = type.__dict__[
+    "__dict__"
+].__get__  # what a class has here, which `vars` asks over there
 
 
 class CannotJudge(TypeError):
@@ -51,7 +57,9 @@ def known(remote: Any) -> Known:
     """Of a :class:`Remote`, or of a class of the learner's."""
     found: Known | None
     if issubclass(type(remote), RemoteClass):
-        found = next((vars(base)["_moi_class"] for base in remote.__mro__ if "_moi_class" in vars(base)), None)
+        found = next(
+            (dict_here(base)["_moi_class"] for base in remote.__mro__ if "_moi_class" in dict_here(base)), None
+        )
     else:
         found = object.__getattribute__(remote, "_moi")
     if found is None:
@@ -75,7 +83,7 @@ class RemoteClass(type):
     """The class of the learner's own classes: to call one makes an object over there."""
 
     def __new__(cls, name: str, bases: tuple[Any, ...], body: dict[str, Any], **options: Any) -> Any:
-        learners = next((base for base in bases if "_moi_class" in vars(base)), None)
+        learners = next((base for base in bases if "_moi_class" in dict_here(base)), None)
         if learners is None or "__qualname__" not in body:  # else it stands in a test
             return super().__new__(cls, name, bases, body)
         return known(learners).session.derived(name, bases, body, options)
@@ -86,16 +94,16 @@ class RemoteClass(type):
     def mro(cls) -> list[type]:
         """With the classes after it that both sides have and from which it derives over there."""
         usual = list(super().mro())
-        derives = [base for each in vars(cls).get("_moi_derives", ()) for base in each.__mro__]
+        derives = [base for each in dict_here(cls).get("_moi_derives", ()) for base in each.__mro__]
         return usual[:-1] + [base for base in dict.fromkeys(derives) if base not in usual] + [object]
 
     def __call__(cls, *given: Any, **named: Any) -> Any:
-        if "_moi_class" not in vars(cls):
+        if "_moi_class" not in dict_here(cls):
             return super().__call__(*given, **named)
         return known(cls).session.call(cls, given, named)
 
     def __getattr__(cls, name: str) -> Any:
-        if name.startswith(PROTOCOLS) or not any("_moi_class" in vars(base) for base in cls.__mro__):
+        if name.startswith(PROTOCOLS) or not any("_moi_class" in dict_here(base) for base in cls.__mro__):
             raise AttributeError(name)
         if name == "__dataclass_fields__":
             fields = known(cls).session.ask("get", cls, name)
@@ -110,6 +118,11 @@ class RemoteClass(type):
 
     def __delattr__(cls, name: str) -> None:
         known(cls).session.ask("delete", cls, name)
+
+    @property  # type: ignore[misc]
+    def __dict__(cls) -> Any:  # type: ignore[override]
+        here = dict_here(cls)
+        return known(cls).session.ask("get", cls, "__dict__") if "_moi_class" in here else here
 
     def __dir__(cls) -> list[str]:
         return _names_in(cls)
@@ -149,7 +162,7 @@ class Remote(There, metaclass=RemoteClass):
     def __getattr__(self, name: str) -> Any:
         if name == "__code__":
             return known(self).session.code_of(self)
-        if name.startswith(PROTOCOLS):
+        if name.startswith(PROTOCOLS) or name in _ALL_NAMES:
             raise AttributeError(name)
         if name == "__dataclass_fields__":
             return type(self).__dataclass_fields__
@@ -224,7 +237,7 @@ class AttributeThere:
 
     def __get__(self, remote: Any, cls: Any) -> Any:
         asked = cls if remote is None else remote
-        first = next(base for base in cls.__mro__ if self.name in vars(base))
+        first = next(base for base in cls.__mro__ if self.name in dict_here(base))
         if remote is not None and first is not self.owner:
             return known(remote).session.ask("super", self.owner, self.name, remote)
         return known(asked).session.ask("get", asked, self.name)
@@ -349,10 +362,10 @@ def _method(name: str, data: type | None) -> Callable[..., Any]:
             asked = session.may_ask(self, use, *given)
             if not (asked or (data is None and session.may_ask(self, use + _AS_DATA, *given))):
                 return otherwise(self, *given)
-        if vars(type(self)).get(name) is method:
+        if dict_here(type(self)).get(name) is method:
             result = session.ask("special", self, name, given)
         else:  # a class that the test derives asks its `super`
-            owner = next(base for base in type(self).__mro__ if vars(base).get(name) is method)
+            owner = next(base for base in type(self).__mro__ if dict_here(base).get(name) is method)
             result = session.ask("super", owner, name, self)(*given)
         if name in _ENDS and given and given[0] is not None:
             return _ENDS[name](self, result, given[0])

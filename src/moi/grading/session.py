@@ -34,6 +34,7 @@ from moi.grading.line import Failed, Gone, Line
 from moi.grading.remote import (
     CannotJudge,
     Known,
+    dict_here,
     is_remote,
     known,
 )
@@ -184,7 +185,7 @@ class Session(Line):
             return self._given_back(self._copies.get(id(mine), (mine, mine))[1])
         if form[0] == "class":
             found = self._classes.of(form)
-            if "_moi_class" in vars(found):
+            if "_moi_class" in dict_here(found):
                 known(found).ways.update(self._ways)
             return found
         if form[0] == "error":
@@ -194,7 +195,7 @@ class Session(Line):
         as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False)
         self.asked |= use
         made = self._classes.of(kind)
-        if "_moi_class" in vars(made) and not known(made).ways:
+        if "_moi_class" in dict_here(made) and not known(made).ways:
             known(made).ways.update(f"type({way})" for way in self._ways)
         content = None
         if as_data or issubclass(made, tuple(FIXED)):
