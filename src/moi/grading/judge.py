@@ -104,7 +104,7 @@ class Judge:
         self.lost: float = work["lost"]
         self.slow: set[int] = set()  # tests in which time was lost
         self.culprits = 0
-        self.testing = False  # whether a test cell is running
+        self.testing = self.evaluates = False  # whether a test cell is running, and may run a text of the learner's
         self.patches = Patches()
         keep_builtins()
         self.environment = dict(os.environ)  # as it is before any test
@@ -396,9 +396,13 @@ class Judge:
         return Trial(self, place, step, take_changes=take_changes, fresh=fresh).run()
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
-        """Let no test run what a learner has written to a file."""
+        """Let no test run what a learner has written."""
         if not self.testing:
             return
+        if event == "compile" and self.evaluates and given[0] is not None:
+            by = sys._getframe(1).f_code.co_filename
+            if "ipython-input" in by or by == "<string>":
+                raise CannotJudge("a test may not run a text that the learner may have written: let the answer do that")
         file = str(given[0].co_filename) if event == "exec" else ""
         of_folder = os.path.lexists(file) and Path(os.path.abspath(file)).is_relative_to(self.folder.root)
         if event in _STARTS or of_folder:

@@ -14,7 +14,7 @@ import re
 import shlex
 import symtable
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -35,6 +35,8 @@ _CHANGES = _words("add append appendleft clear discard extend insert pop popitem
 _CHANGES_FIRST = _words(
     "fill_diagonal heapify heappop heappush heappushpop heapreplace insort insort_left insort_right setattr shuffle"
 )
+_RUNS = ("eval", "exec", "compile")
+_READS = _words("open input read read_text readline readlines getvalue stdout")
 _PYTHON_MAGICS = ("time", "capture", "prun")
 _MACHINERY = _words(
     "__class_getitem__ __del__ __dir__ __doc__ __getattribute__ __getnewargs__ __getstate__ __init_subclass__ __new__"
@@ -132,6 +134,40 @@ class Code:
             if isinstance(node, (ast.Import, ast.ImportFrom))
             for alias in node.names
         }
+
+    def evaluates(self, learners: Set[str]) -> bool:
+        """Whether the cell runs a text that may come from something of these names, or that it reads."""
+        theirs, nodes = set(learners), list(ast.walk(self.tree))
+
+        def may_be(value: ast.AST | None) -> bool:
+            inside = ast.walk(value) if value else ()
+            return any(
+                (isinstance(node, ast.Name) and node.id in theirs | _READS)
+                or (isinstance(node, ast.Attribute) and node.attr in _READS)
+                for node in inside
+            )
+
+        before = -1
+        while before != len(theirs):
+            before = len(theirs)
+            for node in nodes:
+                match node:
+                    case ast.Assign(targets, value) if may_be(value):
+                        bound: list[ast.AST | None] = [*targets]
+                    case (
+                        ast.AugAssign(target, _, value) | ast.AnnAssign(target, _, value) | ast.NamedExpr(target, value)
+                        | ast.For(target, value) | ast.comprehension(target, value) | ast.withitem(value, target)
+                    ) if may_be(value):  # fmt: skip
+                        bound = [target]
+                    case _:
+                        continue
+                found = (each for target in bound if target for each in ast.walk(target))
+                theirs |= {each.id for each in found if isinstance(each, ast.Name)}
+        return any(
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _RUNS
+            and any(map(may_be, node.args))
+            for node in nodes
+        )  # fmt: skip
 
     def changed(self) -> Iterator[str]:
         """The names of objects that the cell changes in place: module level names, not those of a function."""

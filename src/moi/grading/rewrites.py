@@ -24,7 +24,7 @@ class Rewrite:
 
 REWRITES = (
     Rewrite(
-        r"\b(globals|locals|vars|dir|exec|eval)\(",
+        r"\b(globals|locals|vars|dir)\(",
         "looks a name up while it runs",
         "the learner's names are not among those of the test",
         "name what is tested in the test, as in `total == 3`",
@@ -46,6 +46,14 @@ REWRITES = (
         "have the answer read it back, or write it as text",
         "import pickle\nkeep('stops.pkl')\nassert pickle.load(open('stops.pkl', 'rb')) == range(3)",
         "keep('stops.txt')\nassert open('stops.txt').read() == '0 1 2'",
+    ),
+    Rewrite(
+        r"\b(eval|exec|compile)\(",
+        "runs a text that the learner has written",
+        "it would run where the tests are",
+        "have a function of the answer run it",
+        "assert eval(formula(), {'x': 3}) == 6",
+        "assert value(formula(), 3) == 6",
     ),
     Rewrite(
         r"\bpickle\b",

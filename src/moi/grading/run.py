@@ -316,7 +316,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
             "wanted": [], "calls": [], "imports": [], "sentences": [], "together": False, "opens": False, "homes": {},
-            "sets": [], "binds": [],
+            "sets": [], "binds": [], "evaluates": False,
         }  # fmt: skip
         if cell.kind == "code":
             code = Code(cell.source) if cell.role != "free" else _code(cell.source)
@@ -335,6 +335,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                     step["homes"] = {name: homes[name] for name in learners & code.mentioned()}
                 calls = code.called() if code else set()
                 step["sets"] = sorted(set(set_by(code.tree))) if code else []
+                step["evaluates"] = code is not None and code.evaluates(learners)
                 step["binds"] = sorted((bound & mentioned) - learners)
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),
                          "release": cell.release, "public": _public(cell.release, learners),

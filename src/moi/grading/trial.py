@@ -54,14 +54,14 @@ class Trial:
         with judge.limited():
             with contextlib.suppress(Gone):
                 self._connect()
-            judge.testing = True
+            judge.testing, judge.evaluates = True, step["evaluates"]
             try:
                 kept, space = judge.folder.kept, judge.shell.user_ns
                 there = made_there(space, step["text"], kept, self._ask) if step["opens"] else nothing
                 with there, judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
             finally:
-                judge.testing = False
+                judge.testing = judge.evaluates = False
         if ideas:
             outputs.insert(0, told.report(ideas))
         if failure is not None:
