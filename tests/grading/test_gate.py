@@ -111,6 +111,9 @@ def test_a_hidden_line_that_gives_its_value_to_the_learner_is_named(
         ("assert total(stock) == stock.execute('select sum(units) from stock').fetchone()[0]", True),
         ("row = stock.execute('select sum(units) from stock').fetchone()\nequal(total(stock), row[0])", True),
         ("with open('a.txt', 'w') as file:\n    note(file)\nassert total(stock) == len(open('a.txt').read())", True),
+        ("for row in stock.execute('select units from stock'):\n    assert abs(total(stock) - row[0]) < 1e-9", True),
+        ("assert math.isclose(total(stock), stock.execute('select sum(units) from stock').fetchone()[0])", True),
+        ("assert total(stock) == 7 and stock.execute('select sum(units) from stock').fetchone() == (7,)", False),
         ("assert total(stock) == 7", False),
         ("total(stock)\nassert stock.execute('select sum(units) from stock').fetchall() == [(7,)]", False),
         ("equal(total(stock), 7)", False),
@@ -125,7 +128,7 @@ def note(file):
 ### END SOLUTION"""
     test = "stock = sqlite3.connect(':memory:')\nstock.execute('create table stock (name, units)')\n"
     test += f"stock.execute('insert into stock values (1, 7)')\n{last}"
-    given = "import sqlite3\ndef equal(a, b): assert a == b"
+    given = "import math, sqlite3\ndef equal(a, b): assert a == b"
     course(tmp_path, ("given", given), ("answer", answer), ("test 2", test))
     found = list(findings(read_assignment(tmp_path, "week")))
     assert [finding.serious for finding in found] == [False] * named

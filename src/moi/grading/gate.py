@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,36 +127,48 @@ def _given_away(step: dict[str, Any]) -> list[str]:
 def _by_their_word(step: dict[str, Any]) -> list[int]:
     """The lines that hold what something says that the test has opened against another answer from over there."""
     opened: set[str] = set()
+    nodes = list(ast.walk(Code(step["source"]).tree))
 
-    def there(node: ast.AST, names: Collection[str]) -> bool:
-        """Whether something in ``node`` is of these names or is opened here."""
-        for each in ast.walk(node):
-            match each:
-                case ast.Call(ast.Name("open")) | ast.Attribute(ast.Name("plt")) | ast.Attribute(ast.Name("sqlite3")):
-                    return True
-                case ast.Name(name) if name in names:
-                    return True
-        return False
+    def said(node: ast.AST) -> list[bool]:
+        """For each answer from over there in ``node``, whether it is that of something opened."""
+        root = node
+        while isinstance(root, (ast.Call, ast.Attribute, ast.Subscript)):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        name = root.id if isinstance(root, ast.Name) else ""
+        if name in opened or name in ("open", "plt", "sqlite3"):
+            return [True]
+        if name in step["wanted"]:
+            return [False]
+        return [each for inner in ast.iter_child_nodes(node) for each in said(inner)]
 
-    found = []
-    for node in sorted(
-        (n for n in ast.walk(Code(step["source"]).tree) if hasattr(n, "lineno")), key=lambda n: n.lineno
-    ):
-        held: list[ast.expr] = []
+    before = -1
+    while before != len(opened):
+        before = len(opened)
+        for node in nodes:
+            match node:
+                case ast.Assign(targets, value) if True in said(value):
+                    bound: list[ast.AST | None] = [*targets]
+                case (
+                    ast.For(target, value) | ast.comprehension(target, value) | ast.withitem(value, target)
+                ) if True in said(value):  # fmt: skip
+                    bound = [target]
+                case _:
+                    continue
+            opened |= {each.id for to in bound if to for each in ast.walk(to) if isinstance(each, ast.Name)}
+    found = set()
+    for node in nodes:
         match node:
-            case ast.Assign(targets, value) if there(value, opened):
-                opened |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
-            case ast.With(items):
-                named = [(each.context_expr, each.optional_vars) for each in items]
-                opened |= {to.id for value, to in named if isinstance(to, ast.Name) and there(value, opened)}
-            case ast.Compare(left, _, others):
-                held = [left, *others]
-            case ast.Expr(ast.Call(function, others)) if not there(function, {*opened, *step["wanted"]}):
-                held = others
-        theirs = [each for each in held if there(each, {*opened, *step["wanted"]})]
-        if len(theirs) > 1 and any(there(each, opened) for each in theirs):
-            found.append(node.lineno)
-    return sorted(set(found))
+            case ast.Assert(ast.BoolOp(_, held)):
+                pass
+            case ast.Assert(test):
+                held = [test]
+            case ast.Expr(ast.Call() as call) if not said(call.func):
+                held = [call]
+            case _:
+                continue
+        if any(len(answers := said(each)) > 1 and True in answers for each in held):
+            found.add(node.lineno)
+    return sorted(found)
 
 
 def scores(
@@ -178,16 +190,19 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
             continue
         words = _earns("the reference solution", cell, score)
         failed = " ".join([output.get("ename", "AssertionError") for output in outputs])  # or says so of an idea
+        line = 0  # at which it stopped
         for output in outputs:
             if output["output_type"] == "error":
                 words += f". It stopped with {output['ename']}: {output['evalue']}".rstrip(": ")
                 last = next((line for line in reversed(output["traceback"]) if "ipython-input" in line), "")
                 if number := re.search(r"line (\d+)", last):
+                    line = min(int(number[1]), len(cell.source.splitlines()))
                     words += f" (line {number[1]} of the cell)"
             elif output["output_type"] == "stream":
                 words += "".join(f".\n    {line}" for line in output["text"].splitlines() if line.startswith("✗"))
         for known in REWRITES:
-            fits = re.search(known.pattern, cell.source) and re.search(known.answers, answers)
+            asked = cell.source if not (known.fails and line) else cell.source.splitlines()[line - 1]
+            fits = re.search(known.pattern, asked) and re.search(known.answers, answers)
             if fits and re.search(known.fails, failed):
                 words += f".\n    Perhaps: {known.reason}; {known.rewrite}"
                 break
