@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import importlib
 import inspect
 import io
@@ -17,9 +18,10 @@ import sys
 import traceback
 import types
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from moi.grading import chance, errors, logged
 from moi.grading.checks import text_of
@@ -56,7 +58,7 @@ OF_OBJECTS = (
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
-_OWN_REFERENCES = 2  # of what nobody but the agent holds: by its name, and as an argument
+_OWN_REFERENCES = 3  # of what nobody but the agent holds: in what has crossed, by its name, and as an argument
 _DEEPEST = 5  # of errors that were made from others
 
 
@@ -85,7 +87,7 @@ class Agent(Line):
         self.names = Names({}, (), self.codec)
         self.parts = Names({}, (), self.codec)  # of objects, by number
         self.part_numbers: dict[int, int] = {}  # by id
-        self.shares, self.last = False, cast("Any", None)  # whether parts are together; the last answer
+        self.shares, self.last = False, Crossing()  # whether parts are together; what has crossed last
         self.environment = Environment(os.environ)
         self.levels = logged.Levels()
 
@@ -111,8 +113,6 @@ class Agent(Line):
         before = self.patched.swap(what in OF_OBJECTS)
         try:
             result = getattr(self, f"do_{what}")(*given)
-            if self.shares and what in OF_OBJECTS:
-                self.last = result
         finally:
             self.patched.swap(before)
             sys.stdout, sys.stderr = streams
@@ -168,17 +168,27 @@ class Agent(Line):
         self.names, self.shares = Names(self.shell.user_ns, names, self.codec), True
         return self.environment.changes()
 
-    def do_part(self) -> int | None:
-        """Have the list, or the like, of the last answer together with the test, if something here has it too.
+    def do_kept(self) -> list[tuple[int, int]]:
+        """Have what has just crossed, and is kept here by something, together with the test: lists and the like.
 
-        Returns a number, always the same one for the same thing.
+        Returns the number under which each has crossed, and one that is always the same for the same thing.
         """
-        part, self.last = self.last, None
-        if sys.getrefcount(part) <= _OWN_REFERENCES:
-            return None
-        number = self.part_numbers.setdefault(id(part), len(self.part_numbers))
-        self.parts.add(number, part)
-        return number
+        things, inside = self.last.things, Counter[int]()
+        for number in things:
+            inside.update(map(id, gc.get_referents(things[number])))
+        found = []
+        for number in things:
+            thing = things[number]
+            others = sys.getrefcount(thing) - _OWN_REFERENCES - inside[id(thing)]
+            if others > 0 and self.codec.is_mutable(thing):
+                part = self.part_numbers.setdefault(id(thing), len(self.part_numbers))
+                self.parts.add(part, thing)
+                found.append((number, part))
+        return found
+
+    def crossed(self, what: str, crossing: Crossing) -> None:
+        if self.shares and what in OF_OBJECTS:
+            self.last = crossing
 
     def do_take(self, names: Any, parts: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
         self.names.take(names)

@@ -101,12 +101,17 @@ class Line:
             if changes:
                 self.change(self.codec.changes(changes, crossing), crossing)
             if message[0] == "answer":
-                return self.codec.decode(form, crossing)
+                result = self.codec.decode(form, crossing)
+                self.crossed(what, crossing)
+                return result
         except CannotCross:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as failure:
             raise CannotCross(f"no answer ({type(failure).__name__})") from None
         raise Failed(form)
+
+    def crossed(self, what: str, crossing: Crossing) -> None:
+        """What has crossed with a question for ``what`` and its answer, at either end."""
 
     def change(self, changes: Any, crossing: Crossing) -> None:
         """Make the changes in what was given along with a question."""
@@ -149,6 +154,7 @@ class Line:
                 self._send(["failed", self.describe(failure), [], None])
             finally:
                 self._close()
+        self.crossed(message[1], crossing)
 
     def _close(self) -> None:
         """Have the last question answered."""

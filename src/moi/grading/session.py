@@ -107,6 +107,7 @@ class Session(Line):
         self._warned: list[Any] = []  # what the learner's code has warned of
         self._logged: list[dict[str, Any]] = []  # and its log messages
         self._names: Names | None = None
+        self._crossing = Crossing()  # of the last question
         self._parts = Names({}, (), self.codec)  # of learners' objects, by number
         self._environment = Environment({})
         self._levels: dict[str, int] = {}  # of loggers, when the test began
@@ -381,18 +382,27 @@ class Session(Line):
         if error is not None:
             raise error
         looks = self._names is not None and len(self._parts.known) < _MOST_PARTS
-        if looks and what in OF_OBJECTS and self.codec.is_mutable(result):
-            return self._part(super().ask("part"), result)
+        if looks and what in OF_OBJECTS and self._crossing.things:
+            return self._with_parts(result)
         self.got(what, result)
         return result
 
-    def _part(self, number: Any, result: Any) -> Any:
-        """What has this ``number`` over there, where something else has it too; as it came now it is ``result``."""
-        if type(number) is not int:
-            return result
-        if type(self._parts.space.get(number)) is not type(result):
-            self._parts.add(number, result)
-        return self._parts.space[number]
+    def _with_parts(self, result: Any) -> Any:
+        """``result``, or the thing here that it is, where what has crossed is kept by something over there."""
+        things = self._crossing.things
+        for number, part in _plain(super().ask("kept"), list):
+            thing = things.get(number)
+            if thing is None or type(part) is not int:
+                continue
+            if type(self._parts.space.get(part)) is not type(thing):
+                self._parts.add(part, thing)
+            elif thing is result:
+                result = self._parts.space[part]
+        return result
+
+    def crossed(self, what: str, crossing: Crossing) -> None:
+        if self._names is not None and what in OF_OBJECTS:
+            self._crossing = crossing
 
     def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
         """Have ``names`` together with the learner's code from now on: what either side binds or changes.
