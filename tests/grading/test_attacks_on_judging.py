@@ -624,3 +624,37 @@ def test_log_messages_make_no_loggers(name: str) -> None:
         logged.handle(message)
     assert set(logging.root.manager.loggerDict) == before
     assert logged.plain([MESSAGE | {"name": "x" * 201}]) == []
+
+
+KEEPS = """
+class Log:
+    def __init__(self, into):
+        self.into = into
+    def log(self, words):
+        self.into.append(words)
+"""
+KEPT = {  # what an answer keeps of the test's, and changes when it is asked for something else
+    "an argument": ("def total(xs):\n    kept.append(xs)\n    return 0", "kept[0].clear()"),
+    "an argument in another": ("def total(xs):\n    kept.append([xs])\n    return 0", "kept[0][0].clear()"),
+    "an argument that is said to be another": (
+        "import moi.grading.learner as agent\ndef told(self, usual=agent.Agent.do_kept):\n"
+        "    usual(self)\n    return [(number, 0) for number in self.last.things]\nagent.Agent.do_kept = told\n"
+        "def total(xs):\n    kept.append(xs)\n    return 0",
+        "kept[0].clear()",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", KEPT)
+def test_what_an_answer_keeps_of_the_tests_it_does_not_change_for_its_own_ends(what: str, tmp_path: Path) -> None:
+    total, changes = KEPT[what]
+    right = f"{KEEPS}\ndef total(xs):\n    return sum(xs)"
+    test = "into, xs = [], [1, 2]\nlog = Log(into)\nlog.log('a')\nfound = total(xs)\nlog.log('b')\n"
+    test += "assert into == ['a', 'b']\nassert found == sum(xs)"
+    assignment = course(tmp_path, ("answer", f"### BEGIN SOLUTION\n{right}\n### END SOLUTION"), ("test 1", test))
+    forged = f"kept = []\n{KEEPS}\n        if kept:\n            {changes}\n{total}"
+    with Bench(assignment.notebooks[0]) as bench:
+        for answer, score in ((right, 1), (forged, 0)):
+            staged = classroom.handed_in(assignment, {0: answer})
+            assert list(scores(assignment, staged, bench.run(staged)).values()) == [score]
+        assert bench.steps[1]["together"]

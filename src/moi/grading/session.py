@@ -108,6 +108,7 @@ class Session(Line):
         self._logged: list[dict[str, Any]] = []  # and its log messages
         self._names: Names | None = None
         self._crossing = Crossing()  # of the last question
+        self._origins: dict[int, str] = {}  # how each part of those came here
         self._parts = Names({}, (), self.codec)  # of learners' objects, by number
         self._environment = Environment({})
         self._levels: dict[str, int] = {}  # of loggers, when the test began
@@ -383,19 +384,22 @@ class Session(Line):
             raise error
         looks = self._names is not None and len(self._parts.known) < _MOST_PARTS
         if looks and what in OF_OBJECTS and self._crossing.things:
-            return self._with_parts(result)
+            return self._with_parts(what, given, result)
         self.got(what, result)
         return result
 
-    def _with_parts(self, result: Any) -> Any:
+    def _with_parts(self, what: str, given: Sequence[Any], result: Any) -> Any:
         """``result``, or the thing here that it is, where what has crossed is kept by something over there."""
-        things = self._crossing.things
+        things, ways = self._crossing.things, sorted(_ways(what, given))
+        arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
         for number, part in _plain(super().ask("kept"), list):
             thing = things.get(number)
             if thing is None or type(part) is not int:
                 continue
             if type(self._parts.space.get(part)) is not type(thing):
                 self._parts.add(part, thing)
+                place = next((place for place, each in enumerate(arguments) if each is thing), -1)
+                self._origins[part] = f"{ways[0] if ways else what} {place}"
             elif thing is result:
                 result = self._parts.space[part]
         return result
@@ -441,10 +445,11 @@ class Session(Line):
             if not self.take_changes:
                 changes = {name: change for name, change in changes.items() if name not in others}
         self._names.take(changes)
-        meant = not parts or self._meant("changes a part of an object")
-        self.changed_things |= not meant
-        if meant or self.take_changes:
-            self._parts.take(parts)
+        if others := [part for part in parts if not self._meant(f"changes the part {self._origins.get(part)}")]:
+            self.changed_things = True
+            if not self.take_changes:
+                parts = {part: change for part, change in parts.items() if part not in others}
+        self._parts.take(parts)
         self._take_environment(environment)
 
     def _take_environment(self, changes: dict[str, Any]) -> None:
