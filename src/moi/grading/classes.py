@@ -84,6 +84,8 @@ class Classes:
                     type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
             else:
                 body = body_of_class(special, frozenset(), None) | {"_moi_looks": self._looks(str(module), str(name))}
+                if (module, name) == ("builtins", "function"):  # as a method of a class of the test's
+                    body["__get__"] = _as_method
                 coroutine = (module, name) == ("builtins", "coroutine")
                 made = type(last, (RemoteCoroutine if coroutine else Remote,), body)
             self.made[handle] = made
@@ -141,6 +143,10 @@ class Classes:
             return ErrorClass(name, tuple(above), body)
         kinds = (getattr(builtins, str(error), None) for error in above_it)
         return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
+
+
+def _as_method(function: Any, owner: Any, kind: Any = None) -> Any:
+    return function if owner is None else types.MethodType(function, owner)
 
 
 def _part(value: Any) -> tuple[str, Any]:

@@ -19,6 +19,7 @@ import functools
 import inspect
 import io
 import itertools
+import math
 import random
 import sys
 import types
@@ -80,6 +81,11 @@ def can_change(value: Any) -> bool:
 @functools.lru_cache(1000)
 def _changing(kind: type) -> bool:
     return kind in _MUTABLE or is_mutable(kind)
+
+
+def _not_a_number() -> float:
+    """The one that everybody uses: lists are equal that hold the same one, and not such that hold two."""
+    return getattr(sys.modules.get("numpy"), "nan", math.nan)
 
 
 class There:
@@ -327,7 +333,7 @@ class Codec:
     def _part(self, form: Any, crossing: Crossing, depth: int) -> Any:
         if not isinstance(form, list):
             if form is None or type(form) in (bool, int, float, str, bytes):
-                return form
+                return form if form == form else _not_a_number()  # noqa: PLR0124
             raise CannotCross("no value")
         if depth > DEEPEST:
             raise CannotCross("it is nested too deeply")

@@ -200,7 +200,7 @@ class Agent(Line):
         return self.names.changes(), self.parts.changes(), self.environment.changes()
 
     def do_patch(self, patches: list[tuple[str, str, Any]]) -> None:
-        self.patched.have(patches, importlib.import_module)
+        self.patched.have(patches, importlib.import_module, _of_class)
 
     def do_call(self, target: Any, given: tuple[Any, ...], named: tuple[tuple[str, Any], ...]) -> Any:
         return target(*given, **dict(named))

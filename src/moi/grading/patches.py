@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
@@ -63,10 +64,12 @@ class Patches:
 
     def now(self) -> list[tuple[str, str, Any]]:
         """Module, name, and what stands there."""
-        found, modules = [], [patch for patch in self._open if isinstance(patch.target, ModuleType)]
-        patched = {(patch.target.__name__, patch.attribute): _NOTHING for patch in modules}
+        found = []
+        patched = {place: _NOTHING for patch in self._open if (place := _place(patch.target, patch.attribute))}
         for (module, name), usual in (self._usual | patched).items():
-            value = getattr(sys.modules.get(module), name, None)
+            value: Any = sys.modules.get(module)
+            for part in name.split("."):
+                value = getattr(value, part, None)
             if value is not usual and not self._by_other_ways(module, name):
                 found.append((module, name, value))
         return found
@@ -103,6 +106,15 @@ def set_by(tree: ast.AST) -> Iterator[tuple[str, str]]:
                 yield found, name
 
 
+def _place(target: Any, attribute: str) -> tuple[str, str] | None:
+    """Module and name of what is patched in a module, or in a class of a library."""
+    if isinstance(target, ModuleType):
+        return target.__name__, attribute
+    if type(target) is type and target.__module__ != "__main__":
+        return target.__module__, f"{target.__qualname__}.{attribute}"
+    return None
+
+
 def _module(path: str, space: Mapping[str, Any]) -> ModuleType | None:
     first, *rest = path.split(".")
     found: Any = space.get(first, sys.modules.get(first))  # the test may import it itself
@@ -118,11 +130,15 @@ class Patched:
         self._places: list[tuple[Any, str, Any]] = []
         self.on = False
 
-    def have(self, patches: Iterable[tuple[str, str, Any]], module: Callable[[str], Any]) -> None:
+    def have(
+        self, patches: Iterable[tuple[str, str, Any]], module: Callable[[str], Any], of_class: Callable[[Any], Any]
+    ) -> None:
         self._places = []
         for name, attribute, value in patches:
-            with contextlib.suppress(ImportError):  # a module that the test alone has
-                self._places.append((module(name), attribute, value))
+            with contextlib.suppress(ImportError, AttributeError):  # a module that the test alone has
+                *path, attribute = attribute.split(".")
+                place = functools.reduce(getattr, path, module(name))
+                self._places.append((place, attribute, of_class(value) if path else value))
 
     def swap(self, on: bool) -> bool:
         """Returns what was the case before."""

@@ -7,6 +7,7 @@ never to one in the place of data.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import copy
 import functools
@@ -48,7 +49,8 @@ _PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "_
           "__aenter__")  # fmt: skip
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 # No learner can change them.
-_LASTING = (*_FUNCTIONS, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
+_ONLY_READ = (re.Match, re.Pattern, argparse.Namespace)
+_LASTING = (*_FUNCTIONS, *_ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _Kind = TypeVar("_Kind")
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _MOST_PARTS = 100  # of objects that a test and the learner's code have together: each is looked at again and again
@@ -303,7 +305,7 @@ class Session(Line):
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
-        things = (target,) if isinstance(owner, (type(None), types.ModuleType)) else (target, owner)
+        things = (target,) if isinstance(owner, (type(None), types.ModuleType, *_ONLY_READ)) else (target, owner)
         place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
@@ -702,7 +704,8 @@ def _open(target: Any, name: str) -> bool:
     """Whether a learner's code may use the attribute of an object of the test's."""
     if isinstance(target, mock.NonCallableMock):  # what it has recorded is no learner's to change
         return not (name.startswith("_") or hasattr(type(target), name) or name == "method_calls")
-    return type(target).__module__ == "__main__" and not name.startswith("_")
+    readable = type(target).__module__ == "__main__" or isinstance(target, _ONLY_READ)
+    return readable and not name.startswith("_")
 
 
 def _ways(what: str, given: Any) -> frozenset[str]:
