@@ -2,8 +2,8 @@
 
 A learner's function that has seen the case of a hidden test can say it in its own words: as the value in a message,
 as an error, or in a later test through memory that it shares. So from the first hidden test on only sentences that
-stand in the author's source are told as they are. Other words are taken from a second run of the visible tests, in
-processes that have seen no hidden one.
+stand in the author's source are told as they are. Other words are taken from a second run of the visible tests, in a
+judge and processes that have seen no hidden one.
 """
 
 from __future__ import annotations
