@@ -45,16 +45,8 @@ SPECIAL = frozenset(
     __aiter__ __anext__ __aenter__ __aexit__
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
-OF_OBJECTS = (
-    "call",
-    "get",
-    "set",
-    "delete",
-    "special",
-    "apply",
-    "super",
-    "derive",
-)  # asks that the learner's code answers
+# Asks that the learner's code answers.
+OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive")
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
@@ -373,12 +365,13 @@ class Agent(Line):
         with contextlib.suppress(Exception):
             notes = [note for note in getattr(failure, "__notes__", ()) if isinstance(note, str)]
             number = vars(failure).get("_moi_number")
-            own = type(failure).__module__ == "__main__" and number is None
-            form = ["there", self.export(failure) if own else self._error(failure, None)]
-            if own:  # it is kept, but not what was in use
-                failure.__traceback__ = None
-            elif number is not None:
+            if number is not None:
                 form = ["there", ["yours", number]]
+            elif type(failure).__module__ == "__main__":
+                form = ["there", self.export(failure)]
+                failure.__traceback__ = None  # it is kept, but not what was in use
+            else:
+                form = ["there", self._error(failure, None)]
         return [form, text_of(failure), line, trace, notes]
 
     def _error(self, error: BaseException, handle: int | None) -> Any:

@@ -35,9 +35,8 @@ _LOOKED_AT = ("__init__", "__annotations__")
 PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
 
 
-dict_here: Callable[[Any], Any] = type.__dict__[
-    "__dict__"
-].__get__  # what a class has here, which `vars` asks over there
+# What a class has here: `vars` asks over there.
+dict_here: Callable[[Any], Any] = type.__dict__["__dict__"].__get__
 
 
 class CannotJudge(TypeError):

@@ -19,7 +19,7 @@ import threading
 import types
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from types import CodeType
 from typing import Any, TypeVar
 from unittest import mock
@@ -254,11 +254,7 @@ class Session(Line):
             others = {
                 name for name in files if self.folder.differs(name, files[name]) and not self._meant(f"writes {name}")
             }
-            if others:
-                self.changed_things = True
-                if not self.take_changes:
-                    files = {name: content for name, content in files.items() if name not in others}
-            self.folder.apply(files)
+            self.folder.apply(self._taken(files, others))
             warned = [[str(module), form] for module, form in warned if len(packed(form)) <= LARGEST_WARNING]
             self._warned += warned[: MOST_WARNINGS - len(self._warned)]
             self._logged += logged.plain(messages)[: logged.MOST_MESSAGES - len(self._logged)]
@@ -442,17 +438,16 @@ class Session(Line):
         if self._names is None or what not in OF_OBJECTS:
             return
         changes, parts, environment = (_plain(part, dict) for part in _plain(super().ask("changes"), tuple))
-        if others := [name for name in changes if not self._meant(f"changes the name {name}")]:
-            self.changed_things = True
-            if not self.take_changes:
-                changes = {name: change for name, change in changes.items() if name not in others}
-        self._names.take(changes)
-        if others := [part for part in parts if not self._meant(f"changes the part {self._origins.get(part)}")]:
-            self.changed_things = True
-            if not self.take_changes:
-                parts = {part: change for part, change in parts.items() if part not in others}
-        self._parts.take(parts)
+        others = {name for name in changes if not self._meant(f"changes the name {name}")}
+        self._names.take(self._taken(changes, others))
+        others = {part for part in parts if not self._meant(f"changes the part {self._origins.get(part)}")}
+        self._parts.take(self._taken(parts, others))
         self._take_environment(environment)
+
+    def _taken(self, changes: dict[Any, Any], others: Set[Any]) -> dict[Any, Any]:
+        """Those of the ``changes`` that are made here too; the reference does not make the ``others``."""
+        self.changed_things |= bool(others)
+        return changes if self.take_changes else {key: each for key, each in changes.items() if key not in others}
 
     def _take_environment(self, changes: dict[str, Any]) -> None:
         """Have here what the learner's code has set, as far as the reference sets it as well."""
