@@ -41,6 +41,7 @@ from moi.grading.libraries import (
     result_of,
     sparse_form,
     sparse_value,
+    view_form,
 )
 from moi.grading.scalars import OF_KIND, SCALARS, CannotCross
 
@@ -173,6 +174,7 @@ class Codec:
         of them may be of any length.
         """
         met: list[tuple[Any, list[Any]]] = []  # things, and where their number is to stand
+        earlier = dict(crossing.numbers)  # what the other side has
 
         def of(part: Any, depth: int = 0) -> Any:
             kind = type(part)
@@ -196,7 +198,7 @@ class Codec:
             form = self._form(part, lambda inner: of(inner, depth))
             if form[0] == "there":
                 crossing.handles.append(part)
-            return form
+            return view_form(part, form, earlier) if form[0] == "np.array" else form
 
         forms: dict[int, Any] = {}
         parts: dict[int, list[list[Any]]] = {}
@@ -627,6 +629,8 @@ def assign(thing: Any, value: Any) -> None:
         thing.seek(value.tell())
     elif hasattr(thing, "_update_inplace"):  # a frame or series
         thing._update_inplace(value)
+        if thing.ndim == 1:
+            thing.name = value.name
         thing.attrs.update(value.attrs)
     elif hasattr(thing, "bit_generator"):
         thing.bit_generator.state = value.bit_generator.state

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from moi.grading.codec import Codec
 from moi.grading.remote import is_same
 
 _SAME = "__moi_same__"
+_MOST, _LARGEST = 50, 100_000  # things, each of so many bytes, that are looked at again at each question
 
 
 def watch(space: dict[str, Any], noted: Callable[[Any, Any], None]) -> None:
@@ -37,28 +38,34 @@ def _alike(method: Callable[..., None]) -> Callable[..., None]:
 
 
 class Copies:
-    """What one test gets of the learner's data, as far as it can be changed: it may take it for the thing itself."""
+    """The data of one test that have crossed, if they can be changed: it may take a copy for the thing itself."""
 
     def __init__(self) -> None:
         self._got: dict[int, Any] = {}  # by id
-        self._parts: list[tuple[Any, bytes]] = []  # what came from an attribute, as it was
-        self._compared = False
+        self._crossed: dict[int, tuple[Any, bytes]] = {}  # by id, as they were when they crossed last
+        self._mistaken = False
         self._codec = Codec(lambda value: str(id(value)), lambda form: form)
 
-    def got(self, what: str, value: Any) -> None:
-        """``value`` came by asking for ``what``."""
-        if self._codec.is_mutable(value):
-            self._got[id(value)] = value
-            if what == "get":
-                self._parts.append((value, self._codec.state(value)))
+    def crossed(self, things: Iterable[Any], result: Any) -> None:
+        """The ``things`` have crossed, and the test has got the ``result``."""
+        if self._codec.is_mutable(result):
+            self._got[id(result)] = result
+        for thing in things:
+            state = self._codec.state(thing)
+            if len(state) < _LARGEST:
+                self._crossed.pop(id(thing), None)
+                self._crossed[id(thing)] = thing, state
+        for oldest in list(self._crossed)[:-_MOST]:
+            del self._crossed[oldest]
 
     def compared(self, one: Any, other: Any) -> None:
         """The test asks whether the two are one."""
-        self._compared |= id(one) in self._got and id(other) in self._got
+        self._mistaken |= id(one) in self._got and id(other) in self._got
 
     def mistaken(self) -> bool:
-        """Whether the test has compared copies by ``is``, or changed what it got from an object's attribute."""
-        return self._compared or any(self._codec.state(part) != before for part, before in self._parts)
+        """Whether the test has compared copies by ``is``, or has changed by now what had crossed."""
+        self._mistaken = self._mistaken or any(self._codec.state(one) != was for one, was in self._crossed.values())
+        return self._mistaken
 
 
 class Watched(ast.NodeTransformer):

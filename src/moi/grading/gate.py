@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,10 +126,9 @@ def _given_away(step: dict[str, Any]) -> list[str]:
 
 def _by_their_word(step: dict[str, Any]) -> list[int]:
     """The lines that hold what something says that the test has opened against another answer from over there."""
-    opened: set[str] = set()
-    nodes = list(ast.walk(Code(step["source"]).tree))
+    code = Code(step["source"])
 
-    def said(node: ast.AST) -> list[bool]:
+    def said(node: ast.AST, opened: Set[str]) -> list[bool]:
         """For each answer from over there in ``node``, whether it is that of something opened."""
         root = node
         while isinstance(root, (ast.Call, ast.Attribute, ast.Subscript)):
@@ -139,34 +138,21 @@ def _by_their_word(step: dict[str, Any]) -> list[int]:
             return [True]
         if name in step["wanted"]:
             return [False]
-        return [each for inner in ast.iter_child_nodes(node) for each in said(inner)]
+        return [each for inner in ast.iter_child_nodes(node) for each in said(inner, opened)]
 
-    before = -1
-    while before != len(opened):
-        before = len(opened)
-        for node in nodes:
-            match node:
-                case ast.Assign(targets, value) if True in said(value):
-                    bound: list[ast.AST | None] = [*targets]
-                case (
-                    ast.For(target, value) | ast.comprehension(target, value) | ast.withitem(value, target)
-                ) if True in said(value):  # fmt: skip
-                    bound = [target]
-                case _:
-                    continue
-            opened |= {each.id for to in bound if to for each in ast.walk(to) if isinstance(each, ast.Name)}
+    opened = code.bound_to(lambda value, names: True in said(value, names))
     found = set()
-    for node in nodes:
+    for node in ast.walk(code.tree):
         match node:
             case ast.Assert(ast.BoolOp(_, held)):
                 pass
             case ast.Assert(test):
                 held = [test]
-            case ast.Expr(ast.Call() as call) if not said(call.func):
+            case ast.Expr(ast.Call() as call) if not said(call.func, opened):
                 held = [call]
             case _:
                 continue
-        if any(len(answers := said(each)) > 1 and True in answers for each in held):
+        if any(len(answers := said(each, opened)) > 1 and True in answers for each in held):
             found.add(node.lineno)
     return sorted(found)
 

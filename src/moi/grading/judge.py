@@ -87,6 +87,7 @@ class Judge:
         self.left_out: dict[int, str] = work["left_out"]  # why, by place
         self.kept: dict[int, str] = work["kept"]  # what is run of such a cell all the same
         self.parked: dict[int, Session] = {}
+        self.spare: dict[int, Session] = {}  # for tests that are tried with what is kept as well
         self.apart: dict[int, tuple[Session, dict[str, Any]]] | None = None  # by test cell, see at_home
         self.mains: list[Session] = []
         self.shown: list[str] = []
@@ -164,7 +165,7 @@ class Judge:
             if place in tests and self.lost <= 3 * self.timeout:
                 step = self.steps[self.staged[place][2]]
                 public = step | {"source": step["release"], "hidden": []}
-                visible[place], _ = self._run_test(place, public, take_changes=True)
+                visible[place] = self._tried(place, public)
             elif self._role(place) not in ("", "test"):
                 self._have(self.staged[place][2])
         return visible
@@ -198,6 +199,8 @@ class Judge:
                     is_test = cell is not None and self.steps[cell]["role"] == "test"
                     if is_test and (tests is None or place in tests):
                         parked[place] = self.park(main)
+                        if self.steps[cell]["kept"] and parked is self.parked:
+                            self.spare[place] = self.park(main)
                     if place == last:
                         return
                     source = self.source(place)
@@ -363,8 +366,7 @@ class Judge:
             return _given_up(self.timeout)
         self.revealed = self.revealed or bool(step["hidden"])
         self.asked = set()
-        self.copies = Copies() if self.work["seen"] is None else None
-        outputs, changed = self._run_test(place, step, take_changes=True)
+        outputs = self._tried(place, step)
         if self.copies is not None and self.copies.mistaken():
             self.mistaken.append(cell)
         right = _score(outputs, step["points"]) >= step["points"]
@@ -375,13 +377,26 @@ class Judge:
         as_known = known is not None and self.seen[cell][1] == known[1]
         if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
+        return outputs
+
+    def _tried(self, place: int, step: dict[str, Any]) -> list[Any]:
+        """The outputs of a test. Where it is tried in more than one way, those that earn least."""
+        outputs, changed, keeps_more = self._run_test(place, step)
+        ways = []
+        if step["kept"]:
+            ways.append({"kept": True})
+        elif keeps_more:
+            ways.append({"kept": True, "fresh": True})
+        if changed:  # it may be what the test then compares with
+            self.changed.append(self.staged[place][2])
+            ways.append({"take_changes": False, "fresh": True})
+        for way in ways:
+            if _score(outputs, step["points"]) > 0:
+                self._give_again(place)
+                again, *_ = self._run_test(place, step, **way)
+                outputs = min(outputs, again, key=lambda each: _score(each, step["points"]))
         if changed:
-            self.changed.append(cell)
             self._give_again(place)
-            if _score(outputs, step["points"]) > 0:  # what was changed may be what the test then compares with
-                again, _ = self._run_test(place, step, take_changes=False, fresh=True)
-                if _score(again, step["points"]) < _score(outputs, step["points"]):
-                    return again
         return outputs
 
     def _give_again(self, before: int) -> None:
@@ -391,9 +406,10 @@ class Judge:
                 self._have(self.staged[place][2])
 
     def _run_test(
-        self, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool = False
-    ) -> tuple[list[Any], bool]:
-        return Trial(self, place, step, take_changes=take_changes, fresh=fresh).run()
+        self, place: int, step: dict[str, Any], *, take_changes: bool = True, fresh: bool = False, kept: bool = False
+    ) -> tuple[list[Any], bool, bool]:
+        self.copies = Copies() if self.work["seen"] is None else None
+        return Trial(self, place, step, take_changes=take_changes, fresh=fresh, kept=kept).run()
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
         """Let no test run what a learner has written."""

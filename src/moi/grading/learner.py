@@ -12,6 +12,7 @@ import importlib
 import inspect
 import io
 import os
+import pickle
 import resource
 import socket
 import sys
@@ -51,6 +52,7 @@ OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "deri
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
 _OWN_REFERENCES = 3  # of what nobody but the agent holds: in what has crossed, by its name, and as an argument
+_MOST_KEEPS = 100
 _DEEPEST = 5  # of errors that were made from others
 
 
@@ -71,6 +73,7 @@ class Agent(Line):
         self.classes: dict[int, Any] = {}  # their forms, by handle
         self.foreign: dict[int, Any] = {}
         self.foreign_classes: dict[str, type] = {}
+        self.copies: dict[int, tuple[int, Any, bytes]] = {}  # of objects of the judge's, by id: number, copy, content
         self._telling = 0  # errors within each other
         self.folder = Folder()
         self.warned: list[Any] = []
@@ -80,6 +83,7 @@ class Agent(Line):
         self.parts = Names({}, (), self.codec)  # of objects, by number
         self.part_numbers: dict[int, int] = {}  # by id
         self.shares, self.last = False, Crossing()  # whether parts are together; what has crossed last
+        self.keeps, self.done = set[str](), ""  # what has had something kept; what was asked for last
         self.environment = Environment(os.environ)
         self.levels = logged.Levels()
 
@@ -105,6 +109,8 @@ class Agent(Line):
         before = self.patched.swap(what in OF_OBJECTS)
         try:
             result = getattr(self, f"do_{what}")(*given)
+            if what in OF_OBJECTS:
+                self.done = _named(what, *given[:2])
         finally:
             self.patched.swap(before)
             sys.stdout, sys.stderr = streams
@@ -165,7 +171,29 @@ class Agent(Line):
 
         Returns the number under which each has crossed, and one that is always the same for the same thing.
         """
-        things, inside = self.last.things, Counter[int]()
+        found = []
+        for number in self._kept(self.last):
+            thing = self.last.things[number]
+            part = self.part_numbers.setdefault(id(thing), len(self.part_numbers))
+            self.parts.add(part, thing)
+            found.append((number, part))
+        return found
+
+    def do_keeps(self) -> list[str]:
+        """What has been asked for so far that has something kept here of what has crossed."""
+        return sorted(self.keeps)
+
+    def crossed(self, what: str, crossing: Crossing) -> None:
+        if what not in OF_OBJECTS or not crossing.things:
+            return
+        if self.shares:
+            self.last = crossing
+        elif len(self.keeps) < _MOST_KEEPS and self._kept(crossing):
+            self.keeps.add(self.done)
+
+    def _kept(self, crossing: Crossing) -> list[int]:
+        """The numbers of those things that something here holds."""
+        things, inside = crossing.things, Counter[int]()
         for number in things:
             inside.update(map(id, gc.get_referents(things[number])))
         found = []
@@ -173,14 +201,8 @@ class Agent(Line):
             thing = things[number]
             others = sys.getrefcount(thing) - _OWN_REFERENCES - inside[id(thing)]
             if others > 0 and self.codec.is_mutable(thing):
-                part = self.part_numbers.setdefault(id(thing), len(self.part_numbers))
-                self.parts.add(part, thing)
-                found.append((number, part))
+                found.append(number)
         return found
-
-    def crossed(self, what: str, crossing: Crossing) -> None:
-        if self.shares and what in OF_OBJECTS:
-            self.last = crossing
 
     def do_take(self, names: Any, parts: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
         self.names.take(names)
@@ -249,6 +271,8 @@ class Agent(Line):
             return ["yours", object.__getattribute__(value, "_number")]
         if issubclass(type(value), (type, BaseException)) and "_moi_number" in vars(value):
             return ["yours", vars(value)["_moi_number"]]
+        if id(value) in self.copies:
+            return ["yours", self.copies[id(value)][0]]
         handle = self.handles.get(id(value))
         if handle is None:
             handle = len(self.objects)
@@ -304,6 +328,8 @@ class Agent(Line):
         number = form[1]
         if form[0] == "error":  # each time another: one that was raised keeps all that was in use
             return self._foreign_error(*form[1:])
+        if form[0] == "copy":
+            return self._copy(*form[1:])
         if number not in self.foreign:
             self.foreign[number] = (self._foreign_class if form[0] == "class" else self._foreign)(*form[1:])
         return self.foreign[number]
@@ -317,6 +343,15 @@ class Agent(Line):
             found = (_found(*base) for base in bases)
             self.foreign_classes[key] = _class_of_foreign(name, special, next(filter(None, found), None))
         return self.foreign_classes[key](self, number, named, words)  # type: ignore[no-any-return]
+
+    def _copy(self, number: int, content: bytes) -> Any:
+        """An object of a library, of which the judge has sent a copy: the same as long as that one stays as it is."""
+        for known, thing, last in reversed(self.copies.values()):
+            if known == number and content == last:
+                return thing
+        made = pickle.loads(content)
+        self.copies[id(made)] = number, made, content
+        return made
 
     def _foreign_class(self, number: int, name: str, shared: bool, bases: list[Any]) -> type:
         """A class of errors of the judge's, whose errors are made there."""
@@ -509,6 +544,13 @@ class _Typed(io.TextIOBase):
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
         return str(_asked(self._agent, "line"))
+
+
+def _named(what: str, target: Any, name: Any) -> str:
+    """What is asked for, in words that are the same for an answer that is written in another way."""
+    kind = type(target)
+    own = kind in (types.FunctionType, types.MethodType, types.BuiltinFunctionType) or issubclass(kind, type)
+    return f"{what} {target.__qualname__ if own else kind.__qualname__} {name if what != 'call' else ''}"
 
 
 def _method(kind: type, name: str) -> Any:

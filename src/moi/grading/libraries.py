@@ -6,8 +6,9 @@ A form is a list that begins with its kind; ``of`` makes the form of a part, or 
 from __future__ import annotations
 
 import importlib
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moi.grading.scalars import CannotCross, zone_form, zone_value
@@ -50,6 +51,31 @@ def numpy_form(value: Any, of: Of) -> Any:
     return None
 
 
+def view_form(value: Any, form: list[Any], known: Mapping[int, int]) -> list[Any]:
+    """``form``, that of an array; if it is a view of one that has a number, with what makes it one over there."""
+    base = value.base
+    if id(base) not in known or not _is_whole(base):
+        return form
+    offset = value.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return ["np.view", ["same", known[id(base)]], base.nbytes, offset, list(value.strides), form]
+
+
+def _view_of(base: Any, offset: int, strides: list[int], form: list[Any]) -> Any:
+    """An array in the memory of ``base``, beyond which numpy lets none go."""
+    import numpy
+
+    _, kind, shape, _, data = form
+    dtype = numpy.dtype(str(kind)[:40])
+    if dtype.kind not in _ARRAY_KINDS or math.prod(shape) * dtype.itemsize != len(data):
+        raise CannotCross("an array of a kind that does not cross")
+    return numpy.ndarray(shape, dtype, base.ravel("K").view(numpy.uint8), offset, strides)
+
+
+def _is_whole(array: Any) -> bool:
+    numpy = sys.modules["numpy"]
+    return type(array) is numpy.ndarray and array.dtype.kind in _ARRAY_KINDS and array.flags.forc
+
+
 def numpy_value(form: list[Any], of: Of) -> Any:
     import numpy
 
@@ -60,8 +86,13 @@ def numpy_value(form: list[Any], of: Of) -> Any:
             raise CannotCross("an array of a kind that does not cross")
         if kind == "np.dtype":
             return dtype
-        array = numpy.frombuffer(form[-1], dtype).copy()
-        return array.reshape(form[2], order=form[3]) if kind == "np.array" else array[0]
+        if kind == "np.scalar":
+            return numpy.frombuffer(form[2], dtype)[0]
+        return numpy.frombuffer(form[4], dtype).reshape(form[2], order=form[3]).copy("K")  # its own: nothing's view
+    if kind == "np.view":
+        base, size, offset, strides, data = of(form[1]), *form[2:]
+        fits = _is_whole(base) and base.nbytes == size
+        return _view_of(base, offset, strides, data) if fits else of(data)
     if kind == "np.objects":
         array = numpy.empty(len(form[2]), object)
         for place, item in enumerate(form[2]):

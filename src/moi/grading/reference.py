@@ -14,7 +14,7 @@ import re
 import shlex
 import symtable
 import warnings
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -135,38 +135,44 @@ class Code:
             for alias in node.names
         }
 
-    def evaluates(self, learners: Set[str]) -> bool:
-        """Whether the cell runs a text that may come from something of these names, or that it reads."""
-        theirs, nodes = set(learners), list(ast.walk(self.tree))
-
-        def may_be(value: ast.AST | None) -> bool:
-            inside = ast.walk(value) if value else ()
-            return any(
-                (isinstance(node, ast.Name) and node.id in theirs | _READS)
-                or (isinstance(node, ast.Attribute) and node.attr in _READS)
-                for node in inside
-            )
-
-        before = -1
-        while before != len(theirs):
-            before = len(theirs)
+    def bound_to(self, holds: Callable[[ast.AST, Set[str]], bool]) -> set[str]:
+        """The names that the cell binds to a value of which something ``holds``, of which these names say more."""
+        found: set[str] = set()
+        before, nodes = -1, list(ast.walk(self.tree))
+        while before != len(found):
+            before = len(found)
             for node in nodes:
                 match node:
-                    case ast.Assign(targets, value) if may_be(value):
+                    case ast.Assign(targets, value):
                         bound: list[ast.AST | None] = [*targets]
                     case (
                         ast.AugAssign(target, _, value) | ast.AnnAssign(target, _, value) | ast.NamedExpr(target, value)
                         | ast.For(target, value) | ast.comprehension(target, value) | ast.withitem(value, target)
-                    ) if may_be(value):  # fmt: skip
+                    ):  # fmt: skip
                         bound = [target]
                     case _:
                         continue
-                found = (each for target in bound if target for each in ast.walk(target))
-                theirs |= {each.id for each in found if isinstance(each, ast.Name)}
+                if value is not None and holds(value, found):
+                    within = (each for target in bound if target for each in ast.walk(target))
+                    found |= {each.id for each in within if isinstance(each, ast.Name)}
+        return found
+
+    def evaluates(self, learners: Set[str]) -> bool:
+        """Whether the cell runs a text that may come from something of these names, or that it reads."""
+
+        def may_be(value: ast.AST, names: Set[str]) -> bool:
+            sources = learners | names | _READS
+            return any(
+                (isinstance(node, ast.Name) and node.id in sources)
+                or (isinstance(node, ast.Attribute) and node.attr in _READS)
+                for node in ast.walk(value)
+            )
+
+        theirs = self.bound_to(may_be)
         return any(
             isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _RUNS
-            and any(map(may_be, node.args))
-            for node in nodes
+            and any(may_be(given, theirs) for given in node.args)
+            for node in ast.walk(self.tree)
         )  # fmt: skip
 
     def changed(self) -> Iterator[str]:

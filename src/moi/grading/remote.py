@@ -315,7 +315,9 @@ def body_of_class(
             body[name] = _method(name, data)
     if "__contains__" in able:
         body.setdefault("__contains__", _contains)
-    if "__eq__" in body:
+    if "__hash__" not in able:
+        body["__hash__"] = None
+    elif "__eq__" in body:
         body.setdefault("__hash__", Remote.__hash__)
     if "__len__" in able and "__bool__" not in able:
         body["__bool__"] = lambda self: len(self) > 0

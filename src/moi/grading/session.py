@@ -7,12 +7,10 @@ never to one in the place of data.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import copy
 import functools
 import inspect
-import io
 import re
 import sys
 import threading
@@ -21,39 +19,29 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from types import CodeType
-from typing import Any, TypeVar
+from typing import Any
 from unittest import mock
 
 from moi.grading import chance, checks, errors, logged
 from moi.grading.classes import Classes, LearnersError, at
 from moi.grading.codec import CannotCross, Crossing, can_change, data_classes, packed, unpacked
 from moi.grading.content import FIXED, fixed_base
+from moi.grading.copies import Copies
 from moi.grading.coroutines import run_to_end
 from moi.grading.folder import Folder
-from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, OF_OBJECTS, PAIRS, SPECIAL
-from moi.grading.line import Failed, Gone, Line
-from moi.grading.remote import (
-    CannotJudge,
-    Known,
-    dict_here,
-    is_remote,
-    known,
-)
+from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, OF_OBJECTS, PAIRS
+from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
+from moi.grading.line import Failed, Gone, Line, plain
+from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
 from moi.grading.sources import Sources
-from moi.grading.together import Environment, Names
+from moi.grading.together import Shared
 
-# What a learner's function may do with an object that the test has passed to it; with one of its own classes, all.
-_ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
 _CHANGES = {"__setitem__", "__delitem__", "__enter__", "__exit__"} | {f"__i{name}__" for name in PAIRS}
 _PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__", "__aiter__", "__anext__",
           "__aenter__")  # fmt: skip
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
-# No learner can change them.
-_ONLY_READ = (re.Match, re.Pattern, argparse.Namespace)
-_LASTING = (*_FUNCTIONS, *_ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
-_Kind = TypeVar("_Kind")
+_LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
-_MOST_PARTS = 100  # of objects that a test and the learner's code have together: each is looked at again and again
 _DRAWS = "draws from the shared random state"
 
 
@@ -89,7 +77,7 @@ class Session(Line):
         self.show: Callable[[list[Any]], None] = lambda shown: None
         self.when_lost: Callable[[Gone], None] | None = None
         self.patches: Callable[[], list[tuple[str, str, Any]]] = list  # what the test has patched
-        self.got: Callable[[str, Any], None] = lambda what, result: None
+        self.copies: Copies | None = None  # what is noted of the reference's
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -108,13 +96,9 @@ class Session(Line):
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
         self._warned: list[Any] = []  # what the learner's code has warned of
         self._logged: list[dict[str, Any]] = []  # and its log messages
-        self._names: Names | None = None
+        self._shared: Shared | None = None
         self._crossing = Crossing()  # of the last question
-        self._origins: dict[int, str] = {}  # how each part of those came here
-        self._parts = Names({}, (), self.codec)  # of learners' objects, by number
-        self._environment = Environment({})
-        self._levels: dict[str, int] = {}  # of loggers, when the test began
-        self._sent_levels: dict[str, int] = {}
+        self._data_crossed = False  # whether any had data that can be changed
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
         self._shown: dict[Any, Any] = {}  # warnings that are not shown twice
         self._warns = False
@@ -160,10 +144,12 @@ class Session(Line):
             return ["class", number, value.__qualname__, value.__qualname__ in self.codec.shared, above]
         if issubclass(kind, BaseException):
             return ["error", number, *self._told(value)]
+        if (content := copied(value)) is not None:  # each time, as it is now
+            return ["copy", number, content]
         named = str(getattr(value, "__name__", "")) if callable(value) or kind is types.ModuleType else ""
         bases = [[base.__module__, base.__qualname__] for base in kind.__mro__[:-1] if self._is_there(base)]
         words = value.__doc__ if isinstance(value, types.FunctionType) else None  # as functools.wraps wants it
-        form = ["mine", number, named, words, kind.__name__, _special(kind, callable(value)), bases]
+        form = ["mine", number, named, words, kind.__name__, special_methods(kind, callable(value)), bases]
         self._forms[number] = form
         return form
 
@@ -252,9 +238,9 @@ class Session(Line):
             shown, files, warned, messages = attached
             files = dict(files)
             others = {
-                name for name in files if self.folder.differs(name, files[name]) and not self._meant(f"writes {name}")
+                name for name in files if self.folder.differs(name, files[name]) and not self.meant(f"writes {name}")
             }
-            self.folder.apply(self._taken(files, others))
+            self.folder.apply(self.taken(files, others))
             warned = [[str(module), form] for module, form in warned if len(packed(form)) <= LARGEST_WARNING]
             self._warned += warned[: MOST_WARNINGS - len(self._warned)]
             self._logged += logged.plain(messages)[: logged.MOST_MESSAGES - len(self._logged)]
@@ -267,7 +253,7 @@ class Session(Line):
         meant: list[Any] = []
         others: list[Any] = []
         for change in changes:
-            (meant if self._meant(f"changes {self._place_of(change[0], crossing)}") else others).append(change)
+            (meant if self.meant(f"changes {self._place_of(change[0], crossing)}") else others).append(change)
         super().change(meant, crossing)
         if others:
             self.changed_things = True
@@ -301,7 +287,7 @@ class Session(Line):
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
-        things = (target,) if isinstance(owner, (type(None), types.ModuleType, *_ONLY_READ)) else (target, owner)
+        things = (target,) if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else (target, owner)
         place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
@@ -309,26 +295,26 @@ class Session(Line):
         changes = call or what == "set" or (what == "special" and rest[0] in _CHANGES) or step
         # Who changes what lies inside an object may do it by way of the object, and the other way round.
         others = [-1] if place >= 0 else range(len(self._arguments))
-        as_reference = self._meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
+        as_reference = self.meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
         if changes and not as_reference:
             self.changed_things = True
         if not as_reference and not self.take_changes:
             target = self._copy_of(target)
         if what == "call" and callable(target) and (not isinstance(target, type) or target.__module__ == "__main__"):
-            given, named = (_plain(part, tuple) for part in rest)
-            return target(*given, **dict(_plain(pair, tuple) for pair in named))
+            given, named = (plain(part, tuple) for part in rest)
+            return target(*given, **dict(plain(pair, tuple) for pair in named))
         if what == "special" and rest[0] == "__await__" and inspect.iscoroutine(target):
             return run_to_end(target)
-        if what == "special" and rest[0] in _special(type(target), callable(target)):
+        if what == "special" and rest[0] in special_methods(type(target), callable(target)):
             made = getattr(type(target), rest[0])(target, *rest[1])
             if rest[0] == "__iter__" and made is not target:
                 self._fresh[id(made)] = made
             return made
-        if what == "get" and _open(target, rest[0]):
+        if what == "get" and is_open(target, rest[0]):
             return getattr(target, rest[0])
-        if what == "set" and _open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
+        if what == "set" and is_open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
             return setattr(target, rest[0], rest[1])
-        raise AttributeError(_unusable(target))
+        raise AttributeError(unusable(target))
 
     def _copy_of(self, target: Any) -> Any:
         """Of an object of the test's, always the same copy; or itself, if it is none that can be changed."""
@@ -341,7 +327,7 @@ class Session(Line):
             try:
                 self._copies[id(target)] = target, copy.deepcopy(target)
             except Exception:
-                raise AttributeError(_unusable(target)) from None
+                raise AttributeError(unusable(target)) from None
             self._originals[id(self._copies[id(target)][1])] = target
         return self._copies[id(target)][1]
 
@@ -361,13 +347,17 @@ class Session(Line):
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
             given = (*given[:2], (*given[2][:1], None, None))
         try:
-            self._bring_over(what)
+            if self.copies is not None:
+                self.copies.mistaken()
+            if what in OF_OBJECTS:
+                self._bring_over()
             with self._draws_noted(what):
                 try:
                     result, error = super().ask(what, *given, descriptors=descriptors), None
                 except Failed as failure:
                     result, error = None, self._error(failure.form, what, given)
-            self._bring_back(what)
+            if self._shared is not None and what in OF_OBJECTS:
+                self._shared.bring_back()
             self._warn(what, given)
             while self._logged:
                 logged.handle(self._logged.pop(0))
@@ -380,79 +370,50 @@ class Session(Line):
             self._ways, self._asked_back, self._arguments = before
         if error is not None:
             raise error
-        looks = self._names is not None and len(self._parts.known) < _MOST_PARTS
-        if looks and what in OF_OBJECTS and self._crossing.things:
-            return self._with_parts(what, given, result)
-        self.got(what, result)
-        return result
-
-    def _with_parts(self, what: str, given: Sequence[Any], result: Any) -> Any:
-        """``result``, or the thing here that it is, where what has crossed is kept by something over there."""
-        things, ways = self._crossing.things, sorted(_ways(what, given))
-        arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
-        for number, part in _plain(super().ask("kept"), list):
-            thing = things.get(number)
-            if thing is None or type(part) is not int:
-                continue
-            if type(self._parts.space.get(part)) is not type(thing):
-                self._parts.add(part, thing)
-                place = next((place for place, each in enumerate(arguments) if each is thing), -1)
-                self._origins[part] = f"{ways[0] if ways else what} {place}"
-            elif thing is result:
-                result = self._parts.space[part]
+        if what in OF_OBJECTS and self._crossing.things:
+            if self._shared is not None and self._shared.has_room():
+                arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
+                way = min(_ways(what, given), default=what)
+                return self._shared.with_parts(self._crossing, way, arguments, result)
+            if self.copies is not None:
+                self.copies.crossed(self._crossing.things.values(), result)
         return result
 
     def crossed(self, what: str, crossing: Crossing) -> None:
-        if self._names is not None and what in OF_OBJECTS:
+        if what in OF_OBJECTS:
             self._crossing = crossing
+            self._data_crossed |= bool(crossing.things)
+
+    def keeps_more(self) -> bool:
+        """Whether something there keeps data of the test's, or gives away its own, where the reference does not."""
+        keeps = set()
+        if self._data_crossed:
+            with contextlib.suppress(Gone, Failed, CannotCross):
+                keeps = {f"{one} keeps" for one in plain(super().ask("keeps"), list)}
+        self.asked |= keeps
+        return self.allowed is not None and not keeps <= self.allowed
 
     def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Have ``names`` together with the learner's code from now on: what either side binds or changes.
+        """Have ``names``, the environment, levels of loggers and what is kept together from now on."""
+        self._shared = Shared(self, space, names, environment)
 
-        So it is with the environment, which here was that ``environment`` before, and with the levels of loggers.
-        """
-        theirs = _plain(super().ask("share", list(names)), dict)
-        self._names = Names(space, names, self.codec)
-        self._environment = Environment(environment)
-        self._levels = logged.levels()
-        with self._by(("the cells",)):
-            self._take_environment(theirs)
-
-    def _bring_over(self, what: str) -> None:
+    def _bring_over(self) -> None:
         """Have over there what the test has patched, bound and changed."""
-        if what not in OF_OBJECTS:
-            return
         patches = self.patches()
         if (now := [(module, name, id(value)) for module, name, value in patches]) != self._patched:
             self._patched = now
             super().ask("patch", patches)
-        if self._names is None:
-            return
-        before, self._sent_levels = self._sent_levels, dict(logged.levels().items() - self._levels.items())
-        changes = self._names.changes(), self._parts.changes(), self._environment.changes()
-        if any(changes) or before != self._sent_levels:
-            super().ask("take", *changes, self._sent_levels)
+        if self._shared is not None:
+            self._shared.bring_over()
 
-    def _bring_back(self, what: str) -> None:
-        """Have here what the learner's code has bound and changed."""
-        if self._names is None or what not in OF_OBJECTS:
-            return
-        changes, parts, environment = (_plain(part, dict) for part in _plain(super().ask("changes"), tuple))
-        others = {name for name in changes if not self._meant(f"changes the name {name}")}
-        self._names.take(self._taken(changes, others))
-        others = {part for part in parts if not self._meant(f"changes the part {self._origins.get(part)}")}
-        self._parts.take(self._taken(parts, others))
-        self._take_environment(environment)
+    def plainly(self, what: str, *given: Any) -> Any:
+        """Ask without any of what goes with a question of the test's."""
+        return super().ask(what, *given)
 
-    def _taken(self, changes: dict[Any, Any], others: Set[Any]) -> dict[Any, Any]:
+    def taken(self, changes: dict[Any, Any], others: Set[Any]) -> dict[Any, Any]:
         """Those of the ``changes`` that are made here too; the reference does not make the ``others``."""
         self.changed_things |= bool(others)
         return changes if self.take_changes else {key: each for key, each in changes.items() if key not in others}
-
-    def _take_environment(self, changes: dict[str, Any]) -> None:
-        """Have here what the learner's code has set, as far as the reference sets it as well."""
-        texts = {name: value for name, value in changes.items() if isinstance(name, str)}
-        self._environment.take({name: value for name, value in texts.items() if self._meant(f"sets {name}")})
 
     def call(self, target: Any, given: Sequence[Any], named: dict[str, Any]) -> Any:
         """Call a learner's object."""
@@ -493,7 +454,7 @@ class Session(Line):
             map(_without_attributes, self.allowed)
         )
 
-    def _meant(self, change: str, *much_like: str, note: bool = True) -> bool:
+    def meant(self, change: str, *much_like: str, note: bool = True) -> bool:
         """Whether the reference makes this ``change`` too, or one ``much_like`` it, by all ways by which it comes."""
         if note:
             self.asked |= {f"{way} {change}" for way in self._ways}
@@ -601,7 +562,7 @@ class Session(Line):
         """The learner's objects of these names, as far as they are there and can cross: each by itself."""
         result: dict[str, Any] = {}
         try:
-            found = _plain(self.ask("names", tuple(wanted)), dict)
+            found = plain(self.ask("names", tuple(wanted)), dict)
         except Exception:  # too large together
             if len(wanted) > 1 and self.end is not None:
                 for name in wanted:
@@ -610,7 +571,7 @@ class Session(Line):
         for name in wanted:
             with contextlib.suppress(Exception):
                 first, form = found[name]
-                with self._by((name,)):
+                with self.by((name,)):
                     result[name] = thing = self.codec.decode(unpacked(form))
                 # What is one object over there is one here.
                 if can_change(thing) and first in result and type(thing) is type(result[first]):
@@ -618,7 +579,7 @@ class Session(Line):
         return result
 
     @contextlib.contextmanager
-    def _by(self, ways: Iterable[str]) -> Iterator[None]:
+    def by(self, ways: Iterable[str]) -> Iterator[None]:
         """What comes meanwhile comes in these ways."""
         before, self._ways = self._ways, frozenset(ways)
         try:
@@ -645,47 +606,10 @@ class Session(Line):
         return Sources(self.cells)
 
 
-def _plain(value: Any, kind: type[_Kind]) -> _Kind:
-    """``value``, which is to be data of this kind: to go through an object of the learner's could take all memory."""
-    if type(value) is not kind:
-        raise CannotCross(f"no {kind.__name__}")
-    return value
-
-
 def _add_notes(error: BaseException, notes: Any) -> None:
     for note in notes[:20]:
         if isinstance(note, str) and note not in getattr(error, "__notes__", ()):
             error.add_note(note[:2000])
-
-
-def _special(kind: type, called: bool) -> list[str]:
-    """The special methods of an object of the test's that a learner's code may use: those that its class defines."""
-    if issubclass(kind, (type, types.ModuleType)):
-        return ["__call__"] if called and kind is not types.ModuleType else []
-    if kind is types.CoroutineType:
-        return ["__await__"]
-    found = dict(pair for base in reversed(kind.__mro__[:-1]) for pair in vars(base).items())
-    names = (SPECIAL if kind.__module__ in ("__main__", "unittest.mock") else SPECIAL.intersection(_ALLOWED)) - {
-        "__call__",
-        "__await__",
-    }
-    return ["__call__"] * called + sorted(name for name in names if found.get(name) is not None)
-
-
-def _unusable(target: Any) -> str:
-    """Why a learner's code cannot use an object of the test's, and what a test passes instead."""
-    kind = type(target)
-    if isinstance(target, io.IOBase):
-        return "an open file of the test's cannot be used here: let it pass `io.StringIO()`, or the file's name"
-    if isinstance(target, types.ModuleType):
-        return f"the module {target.__name__} that the test passes cannot be used here: let the answer import it"
-    if kind.__module__.startswith("matplotlib."):
-        return f"{kind.__name__} of the test's cannot be used here: let the answer make and return its Axes"
-    if kind.__module__ == "__main__":
-        return f"this cannot be done here with {kind.__name__} of the test's: let the class define a method for it"
-    return (
-        f"{kind.__module__}.{kind.__name__} of the test's cannot be used here: let it pass data, or a function for it"
-    )
 
 
 def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
@@ -693,14 +617,6 @@ def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
     if isinstance(value, tuple):
         return min((_first_in(item, crossing, otherwise) for item in value), default=otherwise)
     return crossing.numbers.get(id(value), otherwise)
-
-
-def _open(target: Any, name: str) -> bool:
-    """Whether a learner's code may use the attribute of an object of the test's."""
-    if isinstance(target, mock.NonCallableMock):  # what it has recorded is no learner's to change
-        return not (name.startswith("_") or hasattr(type(target), name) or name == "method_calls")
-    readable = type(target).__module__ == "__main__" or isinstance(target, _ONLY_READ)
-    return readable and not name.startswith("_")
 
 
 def _ways(what: str, given: Any) -> frozenset[str]:

@@ -1,18 +1,20 @@
-"""What a test and the learner's code have together: names, the environment, and what the test opens and draws."""
+"""What a test and the learner's code have together: names, the environment, and what one side keeps of the other's."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import importlib
 import os
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
-from types import FunctionType
-from typing import Any
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from moi.grading.codec import Codec, assign
+from moi.grading import logged
+from moi.grading.codec import Codec, Crossing, assign
+from moi.grading.line import plain
 
+if TYPE_CHECKING:
+    from moi.grading.session import Session
+
+_MOST_PARTS = 100  # each is looked at again and again
 _NOTHING = object()
 
 
@@ -80,47 +82,63 @@ class Environment:
                         environment[name] = value
 
 
-# What a test makes by these, for a learner's function to use, is made where that function runs; None: by all.
-_MADE_THERE: dict[str, tuple[str, ...] | None] = {"matplotlib.pyplot": None, "sqlite3": ("connect",)}
-_READ_HERE = ("imread",)
+class Shared:
+    """The judge's end of all that the test and the code in one process have together.
 
-
-@contextlib.contextmanager
-def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Callable[..., Any]) -> Iterator[None]:
-    """Have what a test draws, and databases and files that it opens, over there; but files that are ``kept`` here.
-
-    ``space`` are the test's names, ``text`` is its source; ``ask`` asks for a function of a module.
+    ``names`` are those in the test's ``space``. The environment here was that ``environment`` before the test.
     """
 
-    def forwarded(module: str, name: str, function: Any) -> Any:
-        @functools.wraps(function)
-        def there(*given: Any, **named: Any) -> Any:
-            return ask("apply", module, name, given, tuple(named.items()))
+    def __init__(
+        self, session: Session, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]
+    ) -> None:
+        self._session = session
+        theirs = plain(session.plainly("share", list(names)), dict)
+        self._names = Names(space, names, session.codec)
+        self._parts = Names({}, (), session.codec)  # data that one side keeps of the other's, by number
+        self._origins: dict[int, str] = {}  # how each came here
+        self._environment = Environment(environment)
+        self._levels = logged.levels()  # of loggers
+        self._sent_levels: dict[str, int] = {}
+        with session.by(("the cells",)):
+            self._take_environment(theirs)
 
-        return there
+    def bring_over(self) -> None:
+        """Have over there what the test has bound and changed."""
+        before, self._sent_levels = self._sent_levels, dict(logged.levels().items() - self._levels.items())
+        changes = self._names.changes(), self._parts.changes(), self._environment.changes()
+        if any(changes) or before != self._sent_levels:
+            self._session.plainly("take", *changes, self._sent_levels)
 
-    def opened(file: Any, *given: Any, **named: Any) -> Any:
-        path = os.fspath(file) if isinstance(file, (str, os.PathLike)) else None
-        inside = os.path.relpath(path) if path is not None else ".."
-        here = inside in kept or inside.startswith("..")
-        return usual(file, *given, **named) if here else open_there(path, *given, **named)
+    def bring_back(self) -> None:
+        """Have here what the learner's code has bound and changed."""
+        changes = plain(self._session.plainly("changes"), tuple)
+        names, parts, environment = (plain(part, dict) for part in changes)
+        meant, taken = self._session.meant, self._session.taken
+        self._names.take(taken(names, {name for name in names if not meant(f"changes the name {name}")}))
+        others = {part for part in parts if not meant(f"changes the part {self._origins.get(part)}")}
+        self._parts.take(taken(parts, others))
+        self._take_environment(environment)
 
-    usual = space.get("open", open)  # IPython has one of its own
-    open_there, before = forwarded("builtins", "open", open), list[tuple[Any, str, Any]]()
-    space["open"] = opened
-    try:
-        for module, names in _MADE_THERE.items():
-            if module in sys.modules or module.partition(".")[0] in text:
-                place = importlib.import_module(module)
-                public = {name: found for name, found in vars(place).items() if not name.startswith("_")}
-                functions = [name for name, found in public.items() if isinstance(found, FunctionType)]
-                functions = [name for name in functions if name not in _READ_HERE]
-                before += [(place, name, public[name]) for name in names or functions]
-        for place, name, function in before:
-            setattr(place, name, forwarded(place.__name__, name, function))
-        yield
-    finally:
-        for place, name, function in before:
-            setattr(place, name, function)
-        if space.get("open") is opened:
-            space["open"] = usual
+    def has_room(self) -> bool:
+        """Whether more parts can be had together."""
+        return len(self._parts.known) < _MOST_PARTS
+
+    def with_parts(self, crossing: Crossing, way: str, arguments: Sequence[Any], result: Any) -> Any:
+        """``result``, or the thing here that it is, where what has crossed is kept by something over there."""
+        for number, part in plain(self._session.plainly("kept"), list):
+            thing = crossing.things.get(number)
+            if thing is None or type(part) is not int:
+                continue
+            if type(self._parts.space.get(part)) is not type(thing):
+                self._parts.add(part, thing)
+                place = next((place for place, each in enumerate(arguments) if each is thing), -1)
+                self._origins[part] = f"{way} {place}"
+            elif thing is result:
+                result = self._parts.space[part]
+        return result
+
+    def _take_environment(self, changes: dict[str, Any]) -> None:
+        """Have here what the learner's code has set, as far as the reference sets it as well."""
+        texts = {name: value for name, value in changes.items() if isinstance(name, str)}
+        meant = self._session.meant
+        self._environment.take({name: value for name, value in texts.items() if meant(f"sets {name}")})

@@ -13,9 +13,9 @@ from moi.grading import checks, told
 from moi.grading.codec import CannotCross
 from moi.grading.copies import watch
 from moi.grading.line import Failed, Gone
+from moi.grading.made_there import made_there
 from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
-from moi.grading.together import made_there
 
 if TYPE_CHECKING:
     from moi.grading.judge import Judge
@@ -27,22 +27,26 @@ class Trial:
     """The run of the test at ``place``; ``step`` says what it does.
 
     Without ``take_changes``, what a learner's function changes beside what the reference does stays as it was. A
-    ``fresh`` one begins with a process in which nothing has been asked yet.
+    ``fresh`` one begins with a process in which nothing has been asked yet. With ``kept``, what either side keeps of
+    the other's data is the same thing on both sides.
     """
 
-    def __init__(self, judge: Judge, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool) -> None:
+    def __init__(
+        self, judge: Judge, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool, kept: bool
+    ) -> None:
         self.judge = judge
         self.place = place
         self.step = step
         self.take_changes = take_changes
         self.fresh = fresh
+        self.kept = kept
         self.wanted = judge.wanted(judge.staged[place][2])
         self.started = monotonic()
         self.sessions: list[Session] = []
         self.others: list[Session] = []  # what bears out an answer
 
-    def run(self) -> tuple[list[Any], bool]:
-        """The outputs, and whether the learner's code has changed what the reference does not."""
+    def run(self) -> tuple[list[Any], bool, bool]:
+        """The outputs, and whether the learner's code has changed, and has kept, what the reference does not."""
         judge, step, ideas, nothing = self.judge, self.step, list[str](), contextlib.nullcontext()
         judge.say("at", self.place)
         judge.shown.clear()
@@ -82,10 +86,12 @@ class Trial:
             text = "\n".join(dict.fromkeys(judge.shown))[:20_000]
             instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
             outputs.append({"output_type": "display_data", **instructor})
+        changed = any(session.changed_things for session in (*self.sessions, *self.others))
+        keeps_more = not self.kept and any([session.keeps_more() for session in self.sessions])
         for session in self.sessions:
             if not session.in_use:
                 session.close()
-        return outputs, any(session.changed_things for session in (*self.sessions, *self.others))
+        return outputs, changed, keeps_more
 
     def _prepare(self, session: Session) -> None:
         judge = self.judge
@@ -94,8 +100,7 @@ class Trial:
         watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
         session.patches = judge.patches.now
         judge.patches.names = frozenset(self.step["wanted"]).difference(judge.imported)
-        if judge.copies is not None:
-            session.got = judge.copies.got
+        session.copies = judge.copies
         session.cells = [judge.source(before) for before in range(self.place)]
         known = (judge.work["seen"] or {}).get(judge.staged[self.place][2])
         if known is not None and known[0] is not None:
@@ -106,7 +111,8 @@ class Trial:
     def _connect(self) -> None:
         """Ask a process from now on, and have its names."""
         judge = self.judge
-        session = judge.parked.pop(self.place, None) if not self.sessions and not self.fresh else None
+        parked = judge.spare if self.kept else judge.parked
+        session = parked.pop(self.place, None) if not self.sessions and not self.fresh else None
         session = session or self._new()
         self.sessions.append(session)
         self._prepare(session)
@@ -123,10 +129,10 @@ class Trial:
         for name in self.wanted:
             space.pop(name, None)
         space.update(found | {name: imported[name] for name in found if name in imported})
-        if self.step["together"]:
+        if self.kept or self.step["together"]:
+            names = (*self.wanted, *self.step["binds"]) if self.step["together"] else ()
             with contextlib.suppress(Gone, Failed, CannotCross):
-                shared = [name for name in (*self.wanted, *self.step["binds"]) if name not in imported]
-                session.share(space, shared, judge.environment)
+                session.share(space, [name for name in names if name not in imported], judge.environment)
 
     def _ask(self, what: str, *given: Any) -> Any:
         return self.sessions[-1].ask(what, *given)
