@@ -29,7 +29,8 @@ from naive import graded
 
 from moi.grading import logged, nursery
 from moi.grading.assignment import Assignment
-from moi.grading.codec import CannotCross, Crossing, packed, unpacked
+from moi.grading.codec import CannotCross, packed, unpacked
+from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.line import Gone
 from moi.grading.run import Bench, Run, as_written

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from moi.grading import errors
-from moi.grading.codec import There, data_classes
+from moi.grading.codec import data_classes
 from moi.grading.content import BY_NAME
+from moi.grading.crossing import There
 from moi.grading.remote import (
     PROTOCOLS,
     AttributeThere,

@@ -30,7 +30,7 @@ from moi.grading.codec import CannotCross, packed
 from moi.grading.copies import Copies, Watched, watch_unittest
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Gone, Line
-from moi.grading.patches import Patches, keep_builtins
+from moi.grading.patches import Patches
 from moi.grading.remote import CannotJudge, is_remote, known
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
@@ -107,7 +107,6 @@ class Judge:
         self.culprits = 0
         self.testing = self.evaluates = False  # whether a test cell is running, and may run a text of the learner's
         self.patches = Patches()
-        keep_builtins()
         self.environment = dict(os.environ)  # as it is before any test
         self.shell.ast_transformers.append(Watched())
         watch_unittest()

@@ -26,9 +26,10 @@ from typing import Any
 
 from moi.grading import chance, errors, logged
 from moi.grading.checks import text_of
-from moi.grading.codec import CannotCross, Crossing, There, packed
+from moi.grading.codec import CannotCross, packed
 from moi.grading.content import content, fixed_base
 from moi.grading.coroutines import Deferred, run_to_end
+from moi.grading.crossing import Crossing, There
 from moi.grading.folder import Folder
 from moi.grading.line import Failed, Line
 from moi.grading.patches import Patched

@@ -11,7 +11,7 @@ import types
 from typing import Any
 from unittest import mock
 
-from moi.grading.codec import There
+from moi.grading.crossing import There
 from moi.grading.learner import SPECIAL
 
 # With one of the test's own classes, all of SPECIAL.

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any, TypeVar
 
-from moi.grading.codec import LARGEST, CannotCross, Codec, Crossing, packed, unpacked
+from moi.grading.codec import LARGEST, CannotCross, Codec, packed, unpacked
+from moi.grading.crossing import Crossing
 
 _HEAD = struct.Struct("!I")
 _AT_ONCE = 1 << 16  # bytes

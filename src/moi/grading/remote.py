@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection
 from typing import Any, cast
 
 from moi.grading.checks import ErrorEnded
-from moi.grading.codec import There
 from moi.grading.coroutines import Deferred
+from moi.grading.crossing import There
 from moi.grading.learner import PAIRS, SPECIAL
 
 _TRUTH = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__contains__", "__hash__")

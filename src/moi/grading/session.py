@@ -15,6 +15,7 @@ import re
 import sys
 import threading
 import types
+import unittest
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -22,12 +23,13 @@ from types import CodeType
 from typing import Any
 from unittest import mock
 
-from moi.grading import chance, checks, errors, logged
+from moi.grading import chance, checks, errors, logged, testcases
 from moi.grading.classes import Classes, LearnersError, at
-from moi.grading.codec import CannotCross, Crossing, can_change, data_classes, packed, unpacked
+from moi.grading.codec import CannotCross, can_change, data_classes, packed, unpacked
 from moi.grading.content import FIXED, fixed_base
 from moi.grading.copies import Copies
 from moi.grading.coroutines import run_to_end
+from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, OF_OBJECTS, PAIRS
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
@@ -417,6 +419,9 @@ class Session(Line):
 
     def call(self, target: Any, given: Sequence[Any], named: dict[str, Any]) -> Any:
         """Call a learner's object."""
+        if len(given) == 1 and isinstance(given[0], unittest.TestResult):
+            run, found = self.ask("apply", testcases.__name__, "outcome", (target,))
+            return testcases.count(given[0], target, plain(run, int), plain(found, list))
         if (given or named) and not self.may_ask(target, "call", *given, *named.values()):
             raise CannotJudge(
                 "there is an object of your own where a plain value is needed: "

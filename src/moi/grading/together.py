@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from moi.grading import logged
-from moi.grading.codec import Codec, Crossing, assign
+from moi.grading.codec import Codec
+from moi.grading.crossing import Crossing, assign
 from moi.grading.line import plain
 
 if TYPE_CHECKING:

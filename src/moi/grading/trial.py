@@ -55,6 +55,8 @@ class Trial:
         checks.hidden, checks.anew = step["hidden"], self._anew
         checks.failed.clear()
         checks.say = lambda *lines, sep="": ideas.extend(lines)
+        watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
+        judge.patches.names = frozenset(step["wanted"]).difference(judge.imported)
         with judge.limited():
             with contextlib.suppress(Gone):
                 self._connect()
@@ -97,9 +99,7 @@ class Trial:
         judge = self.judge
         session.take_changes = self.take_changes
         session.quiet = judge.revealed
-        watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
         session.patches = judge.patches.now
-        judge.patches.names = frozenset(self.step["wanted"]).difference(judge.imported)
         session.copies = judge.copies
         session.cells = [judge.source(before) for before in range(self.place)]
         known = (judge.work["seen"] or {}).get(judge.staged[self.place][2])

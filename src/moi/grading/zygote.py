@@ -189,6 +189,7 @@ def _end(forked: Sequence[int], isolated: bool) -> None:
 def warm(modules: Sequence[str]) -> None:
     """Import ``modules``, as far as they are there, and start the shell."""
     from moi.grading import session
+    from moi.grading.patches import keep_builtins
     from moi.grading.shell import Shell
 
     _import(modules)
@@ -201,6 +202,7 @@ def warm(modules: Sequence[str]) -> None:
             )
         shell.run("1 / 0")  # the first error is slow too
         session.methods_of_data()
+        keep_builtins()
         shell.reset(new_session=True)  # type: ignore[no-untyped-call]
 
 
