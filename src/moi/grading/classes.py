@@ -25,6 +25,7 @@ from moi.grading.remote import (
     RemoteCoroutine,
     body_of_class,
     body_of_data,
+    by_content,
     dict_here,
     is_remote,
     known,
@@ -84,14 +85,27 @@ class Classes:
                 if abstract:
                     type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
             else:
-                told = frozenset[str]() if module == "builtins" else frozenset(("__str__",))
-                body = body_of_class(special, told, None) | {"_moi_looks": self._looks(str(module), str(name))}
-                if (module, name) == ("builtins", "function"):  # as a method of a class of the test's
-                    body["__get__"] = _as_method
-                coroutine = (module, name) == ("builtins", "coroutine")
-                made = type(last, (RemoteCoroutine if coroutine else Remote,), body)
+                made = self._library_class(str(module), str(name), special, BY_NAME.get(base))
             self.made[handle] = made
         return made
+
+    def _library_class(self, module: str, name: str, special: Sequence[str], data: type | None) -> Any:
+        """The class of learners' objects of a class of Python's or a library's; these may be ``data`` at bottom."""
+        last, bases = name.rpartition(".")[2], (Remote,)
+        if data is not None:
+            body = body_of_data(data, special, frozenset(), None)
+            bases = (data, Remote)  # type: ignore[assignment]
+        elif module == "builtins":
+            body = body_of_class(special, frozenset(), None)
+            if name == "function":  # as a method of a class of the test's
+                body["__get__"] = _as_method
+            elif name == "generator":  # nobody can copy one
+                body["__copy__"] = property()
+            elif name == "coroutine":
+                bases = (RemoteCoroutine,)
+        else:
+            body = body_of_class(special, frozenset(("__str__",)), None) | by_content()
+        return type(last, bases, body | {"_moi_looks": self._looks(module, name)})
 
     def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
         """A class that a test derives from learners' classes: it is made over there, its functions stay here."""

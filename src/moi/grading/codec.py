@@ -31,6 +31,8 @@ from moi.grading.annotations import KINDS as TYPES
 from moi.grading.annotations import TYPE_CLASSES, Of, type_form, type_value
 from moi.grading.crossing import Crossing, There, assign
 from moi.grading.libraries import (
+    class_form,
+    class_value,
     is_mutable,
     is_result,
     numpy_form,
@@ -60,6 +62,7 @@ CLASSES: dict[str, type] = {
         collections.defaultdict,
     )
 }  # fmt: skip
+_METHODS = (types.WrapperDescriptorType, types.MethodDescriptorType)
 _VIEWED = ("keys", "values", "items")
 _VIEWS: dict[type, tuple[str, str]] = {
     type(getattr(kind(), name)()): (kind.__name__, name) for kind in (dict, collections.OrderedDict) for name in _VIEWED
@@ -197,6 +200,10 @@ class Codec:
             return [kind.__name__, value.getvalue(), value.tell()]
         if isinstance(value, type) and _CLASS_NAMES.get(value):
             return ["class", _CLASS_NAMES[value]]
+        if isinstance(value, type) and (form := class_form(value)):
+            return form
+        if kind in _METHODS and _CLASS_NAMES.get(value.__objclass__):
+            return ["method", _CLASS_NAMES[value.__objclass__], value.__name__]
         if kind is types.SimpleNamespace:
             return ["namespace", [[key, of(entry)] for key, entry in vars(value).items()]]
         if form := numpy_form(value, of) or pandas_form(value, of) or sparse_form(value, of) or type_form(value, of):
@@ -358,6 +365,10 @@ class Codec:
             return file
         if kind == "class":
             return CLASSES[form[1]]
+        if kind == "library":
+            return class_value(form)
+        if kind == "method":
+            return _checked(vars(CLASSES[form[1]])[form[2]], lambda method: type(method) in _METHODS)
         if kind in TYPES:
             return type_value(form, of)
         if kind.startswith("np."):

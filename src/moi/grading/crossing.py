@@ -116,8 +116,9 @@ def assign(thing: Any, value: Any) -> None:
     elif hasattr(thing, "get_state"):
         thing.set_state(value.get_state())
     elif hasattr(thing, "dtype"):
-        if thing.shape != value.shape:
-            thing.resize(value.shape, refcheck=False)
+        if thing.size != value.size:  # other memory, and views of it may be in use
+            raise CannotCross("an array that is larger or smaller than it was")
+        thing.shape = value.shape
         thing[...] = value
     else:
         raise CannotCross("a change of what does not change")

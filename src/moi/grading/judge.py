@@ -87,11 +87,13 @@ class Judge:
         self.left_out: dict[int, str] = work["left_out"]  # why, by place
         self.kept: dict[int, str] = work["kept"]  # what is run of such a cell all the same
         self.parked: dict[int, Session] = {}
-        self.spare: dict[int, Session] = {}  # for tests that are tried with what is kept as well
         self.apart: dict[int, tuple[Session, dict[str, Any]]] | None = None  # by test cell, see at_home
         self.mains: list[Session] = []
         self.shown: list[str] = []
         self.changed: list[int] = []
+        self.ways: dict[int, str] = work["ways"]  # of tests at these places, see Trial
+        self.earned: dict[int, float] = {}  # by place
+        self.twice: dict[str, list[int]] = {"kept": [], "unchanged": []}  # places of tests to be tried so as well
         self.seen: dict[int, Any] = {}  # by test cell
         self.not_right: set[int] = set()  # test cells
         self.asked: set[str] = set()  # uses of objects, by the test that is running
@@ -115,6 +117,7 @@ class Judge:
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
         setattr(inspect, "getmembers", _members(inspect.getmembers))  # noqa: B010
+        setattr(inspect, "getsource", _source(inspect.getsource))  # noqa: B010
         warnings.showwarning = self._show_warning
         self.until = 10 * self.timeout  # many slow cells are one slow submission
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
@@ -125,14 +128,16 @@ class Judge:
     def judge(self) -> dict[str, Any]:
         """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things.
 
+        With ``ways``, only as far as to the last of these tests; so what comes before is as it was the first time.
         What a learner is told of the tests at the places ``again`` is to be told by another judge, in which, as in the
         processes that it asks, nothing is left of any hidden line: it does ``told``, and gives what is ``visible``.
         """
         if self.work["told"] is not None:
             return {"visible": self._visible(**self.work["told"]), "seconds": self.seconds, "notes": []}
-        self.run_cells()
+        last = max(self.ways, default=len(self.staged))
+        self.run_cells([place for place in range(last + 1) if self._role(place) == "test"] if self.ways else None)
         checks.tell_instructor = self.shown.append
-        for place, (_, _, cell) in enumerate(self.staged):
+        for place, (_, _, cell) in enumerate(self.staged[: last + 1]):
             if cell is not None:
                 with self._timed("judging"):
                     if self._role(place) == "test":
@@ -143,6 +148,7 @@ class Judge:
             "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
             "seen": self.seen if self.work["seen"] is None else {}, "mistaken": self.mistaken, "again": self.again,
             "left_out": self.left_out, "kept": self.kept, "slow": sorted(self.slow), "lost": self.lost,
+            "earned": self.earned, "twice": self.twice, "ways": {},
         }  # fmt: skip
 
     def _import(self, statements: list[tuple[str, list[str]]]) -> None:
@@ -164,7 +170,7 @@ class Judge:
             if place in tests and self.lost <= 3 * self.timeout:
                 step = self.steps[self.staged[place][2]]
                 public = step | {"source": step["release"], "hidden": []}
-                visible[place] = self._tried(place, public)
+                visible[place] = self._trial(place, public).run()
             elif self._role(place) not in ("", "test"):
                 self._have(self.staged[place][2])
         return visible
@@ -198,8 +204,6 @@ class Judge:
                     is_test = cell is not None and self.steps[cell]["role"] == "test"
                     if is_test and (tests is None or place in tests):
                         parked[place] = self.park(main)
-                        if self.steps[cell]["kept"] and parked is self.parked:
-                            self.spare[place] = self.park(main)
                     if place == last:
                         return
                     source = self.source(place)
@@ -342,6 +346,7 @@ class Judge:
             ours, frozenset(self.work["shared"]), frozenset(self.work["special"]), self.words.__contains__, self.folder
         )
         session.secret = self.secret
+        session.guarded = lambda: self.testing
         session.lines = self.lines
         return session
 
@@ -365,10 +370,14 @@ class Judge:
             return _given_up(self.timeout)
         self.revealed = self.revealed or bool(step["hidden"])
         self.asked = set()
-        outputs = self._tried(place, step)
+        trial = self._trial(place, step)
+        outputs = trial.run()
+        self.earned[place] = earned = _score(outputs, step["points"])
         if self.copies is not None and self.copies.mistaken():
-            self.mistaken.append(cell)
-        right = _score(outputs, step["points"]) >= step["points"]
+            of_its_own = trial.keeps and not step["kept"]
+            if trial.kept or step["together"] or of_its_own:  # what is not kept is well judged by copies
+                self.mistaken.append(cell)
+        right = earned >= step["points"]
         if not right:
             self.not_right.add(cell)
         self.seen[cell] = [sorted(self.asked) if right else None, told.mark(outputs)]
@@ -376,26 +385,13 @@ class Judge:
         as_known = known is not None and self.seen[cell][1] == known[1]
         if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
-        return outputs
-
-    def _tried(self, place: int, step: dict[str, Any]) -> list[Any]:
-        """The outputs of a test. Where it is tried in more than one way, those that earn least."""
-        outputs, changed, keeps_more = self._run_test(place, step)
-        ways = []
-        if step["kept"]:
-            ways.append({"kept": True})
-        elif keeps_more:
-            ways.append({"kept": True, "fresh": True})
-        if changed:  # it may be what the test then compares with
-            self.changed.append(self.staged[place][2])
-            ways.append({"take_changes": False, "fresh": True})
-        for way in ways:
-            if _score(outputs, step["points"]) > 0:
-                self._give_again(place)
-                again, *_ = self._run_test(place, step, **way)
-                outputs = min(outputs, again, key=lambda each: _score(each, step["points"]))
-        if changed:
+        if earned > 0 and (trial.keeps_more or (trial.keeps and step["kept"])):
+            self.twice["kept"].append(place)
+        if trial.changed:
+            self.changed.append(cell)
             self._give_again(place)
+            if earned > 0:  # what was changed may be what the test then compares with
+                self.twice["unchanged"].append(place)
         return outputs
 
     def _give_again(self, before: int) -> None:
@@ -404,11 +400,9 @@ class Judge:
             if self._role(place) not in ("", "test"):
                 self._have(self.staged[place][2])
 
-    def _run_test(
-        self, place: int, step: dict[str, Any], *, take_changes: bool = True, fresh: bool = False, kept: bool = False
-    ) -> tuple[list[Any], bool, bool]:
+    def _trial(self, place: int, step: dict[str, Any]) -> Trial:
         self.copies = Copies() if self.work["seen"] is None else None
-        return Trial(self, place, step, take_changes=take_changes, fresh=fresh, kept=kept).run()
+        return Trial(self, place, step, self.ways.get(place, ""))
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
         """Let no test run what a learner has written."""
@@ -508,6 +502,17 @@ def _members(function: Callable[..., Any]) -> Callable[..., Any]:
         return [(name, value) for name, value in found if predicate is None or predicate(value)]
 
     return members
+
+
+def _source(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which finds the source of a function by its code, and of a class by its file."""
+
+    @functools.wraps(function)
+    def source(thing: Any) -> Any:
+        of_learners = is_remote(thing) and isinstance(thing, type)
+        return known(thing).session.source_of(thing) if of_learners else function(thing)
+
+    return source
 
 
 def _given_up(timeout: float) -> list[Any]:

@@ -48,7 +48,7 @@ SPECIAL = frozenset(
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
 # Asks that the learner's code answers.
-OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive")
+OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive", "evaluate")
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
@@ -74,7 +74,8 @@ class Agent(Line):
         self.classes: dict[int, Any] = {}  # their forms, by handle
         self.foreign: dict[int, Any] = {}
         self.foreign_classes: dict[str, type] = {}
-        self.copies: dict[int, tuple[int, Any, bytes]] = {}  # of objects of the judge's, by id: number, copy, content
+        # Of objects of the judge's, by id of the copy: number, copy, content when it came, and as it is written here.
+        self.copies: dict[int, tuple[int, Any, bytes, bytes]] = {}
         self._telling = 0  # errors within each other
         self.folder = Folder()
         self.warned: list[Any] = []
@@ -265,6 +266,19 @@ class Agent(Line):
     def do_apply(self, module: str, function: str, given: tuple[Any, ...], named: tuple[Any, ...] = ()) -> Any:
         return getattr(importlib.import_module(module), function)(*given, **dict(named))
 
+    def do_evaluate(self, what: str, text: str, spaces: tuple[dict[str, Any], ...], names: dict[str, Any]) -> Any:
+        """What ``eval`` or ``exec`` of a text gives, and what it binds.
+
+        It finds the names of the cells and these, unless the test says in which ``spaces`` to look.
+        """
+        cells = self.shell.user_ns
+        space = {**cells, **names}
+        done = getattr(builtins, what)(text, *(spaces or (space,)))
+        for each in spaces:
+            each.pop("__builtins__", None)
+        known = {**cells, **names, "__builtins__": space.get("__builtins__")}
+        return done, {name: value for name, value in space.items() if known.get(name, space) is not value}
+
     # What crosses
 
     def export(self, value: Any) -> Any:
@@ -273,7 +287,9 @@ class Agent(Line):
         if issubclass(type(value), (type, BaseException)) and "_moi_number" in vars(value):
             return ["yours", vars(value)["_moi_number"]]
         if id(value) in self.copies:
-            return ["yours", self.copies[id(value)][0]]
+            number, _, _, usual = self.copies[id(value)]
+            if pickle.dumps(value) == usual:  # what has changed is another thing
+                return ["yours", number]
         handle = self.handles.get(id(value))
         if handle is None:
             handle = len(self.objects)
@@ -298,7 +314,7 @@ class Agent(Line):
 
     def _class_form(self, kind: type, handle: int) -> Any:
         own = kind.__module__ == "__main__"
-        base = fixed_base(kind) if own else None
+        base = fixed_base(kind)
         special = []
         for name in SPECIAL:
             method = _method(kind, name)
@@ -347,11 +363,11 @@ class Agent(Line):
 
     def _copy(self, number: int, content: bytes) -> Any:
         """An object of a library, of which the judge has sent a copy: the same as long as that one stays as it is."""
-        for known, thing, last in reversed(self.copies.values()):
+        for known, thing, last, _ in reversed(self.copies.values()):
             if known == number and content == last:
                 return thing
         made = pickle.loads(content)
-        self.copies[id(made)] = number, made, content
+        self.copies[id(made)] = number, made, content, pickle.dumps(made)
         return made
 
     def _foreign_class(self, number: int, name: str, shared: bool, bases: list[Any]) -> type:

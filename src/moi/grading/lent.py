@@ -25,7 +25,7 @@ _ASKED_HERE = ("__main__", "builtins", "collections", "array", "itertools", "fun
 
 def copied(value: Any) -> bytes | None:
     """An object of a library as bytes that make it anew in the learner's process; None for one that is asked here."""
-    if callable(value) or hasattr(type(value), "__next__") or type(value).__module__.partition(".")[0] in _ASKED_HERE:
+    if hasattr(type(value), "__next__") or type(value).__module__.partition(".")[0] in _ASKED_HERE:
         return None
     written = io.BytesIO()
     with contextlib.suppress(Exception):

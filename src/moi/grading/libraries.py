@@ -51,23 +51,50 @@ def numpy_form(value: Any, of: Of) -> Any:
     return None
 
 
+# Classes that annotations name, and that make nothing but data.
+_CLASSES = {"numpy": ("ndarray",), "pandas": ("DataFrame", "Series", "Index", "Timestamp", "Timedelta")}
+
+
+def class_form(value: Any) -> Any:
+    for module, names in _CLASSES.items():
+        for name in names:
+            if getattr(sys.modules.get(module), name, None) is value:
+                return ["library", module, name]
+    return None
+
+
+def class_value(form: list[Any]) -> Any:
+    _, module, name = form
+    if name in _CLASSES.get(module, ()) and module in sys.modules:
+        return getattr(sys.modules[module], name)
+    raise CannotCross("no such class")
+
+
 def view_form(value: Any, form: list[Any], known: Mapping[int, int]) -> list[Any]:
     """``form``, that of an array; if it is a view of one that has a number, with what makes it one over there."""
     base = value.base
-    if id(base) not in known or not _is_whole(base):
+    if id(base) not in known or not _is_whole(base) or not value.nbytes:
         return form
     offset = value.__array_interface__["data"][0] - base.__array_interface__["data"][0]
     return ["np.view", ["same", known[id(base)]], base.nbytes, offset, list(value.strides), form]
 
 
 def _view_of(base: Any, offset: int, strides: list[int], form: list[Any]) -> Any:
-    """An array in the memory of ``base``, beyond which numpy lets none go."""
+    """An array in the memory of ``base``, and not beyond: numpy's own look at this can be deceived by large numbers."""
     import numpy
 
     _, kind, shape, _, data = form
     dtype = numpy.dtype(str(kind)[:40])
-    if dtype.kind not in _ARRAY_KINDS or math.prod(shape) * dtype.itemsize != len(data):
+    numbers = [offset, *strides, *shape]
+    if dtype.kind not in _ARRAY_KINDS or any(type(number) is not int for number in numbers):
         raise CannotCross("an array of a kind that does not cross")
+    steps = [(many - 1) * stride for many, stride in zip(shape, strides, strict=True)]
+    first = offset + sum(step for step in steps if step < 0)
+    last = offset + sum(step for step in steps if step > 0) + dtype.itemsize
+    if min(shape, default=1) < 1 or dtype.itemsize < 1 or first < 0 or last > base.nbytes:
+        raise CannotCross("an array beyond another")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise CannotCross("an array of another size")
     return numpy.ndarray(shape, dtype, base.ravel("K").view(numpy.uint8), offset, strides)
 
 

@@ -1,15 +1,22 @@
-"""What a test opens and draws, made in the learner's process: for functions that can use nothing else."""
+"""What a test opens, draws, evaluates and imports, done in the learner's process: where nothing else will do."""
 
 from __future__ import annotations
 
+import ast
+import builtins
 import contextlib
 import functools
 import importlib
+import importlib.abc
+import importlib.machinery
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
-from types import FunctionType
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from moi.grading.session import Session
 
 # What a test makes by these, for a learner's function to use, is made where that function runs; None: by all.
 _MADE_THERE: dict[str, tuple[str, ...] | None] = {"matplotlib.pyplot": None, "sqlite3": ("connect",)}
@@ -55,3 +62,96 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
             setattr(place, name, function)
         if space.get("open") is opened:
             space["open"] = usual
+
+
+# Functions of libraries that run a text as code.
+_EVALUATE = {"pandas": ("eval", "DataFrame.eval", "DataFrame.query"), "sympy": ("sympify", "parse_expr")}
+
+
+@contextlib.contextmanager
+def evaluated_there(space: dict[str, Any], text: str, session: Callable[[], Session]) -> Iterator[None]:
+    """Have what a test evaluates be evaluated over there, as a learner may have written it; but not its own texts.
+
+    ``space`` are the test's names, ``text`` is its source; ``session`` gives the line to ask.
+    """
+    constants = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    own = {each for each in constants if isinstance(each, str) and not each.isidentifier()}
+
+    def of_python(what: str) -> Callable[..., Any]:
+        def there(text: Any, *spaces: Any) -> Any:
+            if type(text) is str and text in own:
+                return getattr(builtins, what)(text, *(spaces or (space,)))
+            return session().evaluate(space, what, text, *spaces)
+
+        return there
+
+    def of_library(function: Any) -> Any:
+        @functools.wraps(function)
+        def there(*given: Any, **named: Any) -> Any:
+            if any(type(each) is str and each in own for each in given):
+                if function.__module__.startswith("pandas."):  # it looks for names where it is called, further up
+                    named["level"] = named.get("level", 0) + 1
+                return function(*given, **named)
+            return session().ask("call", function, given, tuple(named.items()))
+
+        return there
+
+    before: list[tuple[Any, str, Any]] = []
+    for module in _EVALUATE.keys() & sys.modules.keys():
+        for path in _EVALUATE[module]:
+            *owner, name = path.split(".")
+            place = functools.reduce(getattr, owner, sys.modules[module])
+            if function := getattr(place, name, None):
+                before.append((place, name, function))
+    theirs = {name: of_python(name) for name in ("eval", "exec") if name not in space}
+    theirs |= {name: of_library(value) for name, value in space.items() for _, _, each in before if value is each}
+    usual = {name: space[name] for name in theirs.keys() & space.keys()}
+    space.update(theirs)
+    for place, name, function in before:
+        setattr(place, name, of_library(function))
+    try:
+        yield
+    finally:
+        for place, name, function in before:
+            setattr(place, name, function)
+        for name, value in theirs.items():
+            if space.get(name) is value:
+                del space[name]
+        space.update(usual)
+
+
+@contextlib.contextmanager
+def imported_there(ask: Callable[..., Any]) -> Iterator[None]:
+    """Have a module that is not here imported over there: an answer may have written it."""
+    finder, before = _Finder(ask), set(sys.modules)
+    sys.meta_path.append(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in finder.found.keys() - before:
+            sys.modules.pop(name, None)
+
+
+def _asked_by_test() -> bool:
+    """Whether it is the test that imports, and not a library that looks whether another is there."""
+    frame: Any = sys._getframe(2)
+    while frame and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame is not None and "ipython-input" in frame.f_code.co_filename
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self.ask = ask
+        self.found: dict[str, Any] = {}
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if path is None and _asked_by_test():
+            with contextlib.suppress(ImportError):
+                self.found[name] = self.ask("apply", "importlib", "import_module", (name,))
+                return importlib.machinery.ModuleSpec(name, self)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = self.found[module.__name__]

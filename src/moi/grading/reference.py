@@ -36,6 +36,7 @@ _CHANGES_FIRST = _words(
     "fill_diagonal heapify heappop heappush heappushpop heapreplace insort insort_left insort_right setattr shuffle"
 )
 _RUNS = ("eval", "exec", "compile")
+_RUN_IN_LIBRARIES = ("eval", "query", "sympify", "parse_expr")
 _READS = _words("open input read read_text readline readlines getvalue stdout")
 _PYTHON_MAGICS = ("time", "capture", "prun")
 _MACHINERY = _words(
@@ -169,11 +170,17 @@ class Code:
             )
 
         theirs = self.bound_to(may_be)
-        return any(
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _RUNS
-            and any(may_be(given, theirs) for given in node.args)
-            for node in ast.walk(self.tree)
-        )  # fmt: skip
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Call(ast.Name(name), given) if name in _RUNS + _RUN_IN_LIBRARIES:
+                    pass
+                case ast.Call(ast.Attribute(attr=name), given) if name in _RUN_IN_LIBRARIES:
+                    pass
+                case _:
+                    continue
+            if any(may_be(each, theirs) for each in given):
+                return True
+        return False
 
     def changed(self) -> Iterator[str]:
         """The names of objects that the cell changes in place: module level names, not those of a function."""

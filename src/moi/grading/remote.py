@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from typing import Any, cast
 
 from moi.grading.checks import ErrorEnded
+from moi.grading.content import content
 from moi.grading.coroutines import Deferred
 from moi.grading.crossing import There
 from moi.grading.learner import PAIRS, SPECIAL
@@ -35,8 +36,10 @@ _LOOKED_AT = ("__init__", "__annotations__")
 PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
 
 
-# What a class has here: `vars` asks over there.
+# What a class has here: `vars` asks over there, and in `__mro__` are the classes that there are over there.
 dict_here: Callable[[Any], Any] = type.__dict__["__dict__"].__get__
+mro_here: Callable[[Any], tuple[Any, ...]] = type.__dict__["__mro__"].__get__
+bases_here: Callable[[Any], tuple[Any, ...]] = type.__dict__["__bases__"].__get__
 
 
 class CannotJudge(TypeError):
@@ -56,9 +59,8 @@ def known(remote: Any) -> Known:
     """Of a :class:`Remote`, or of a class of the learner's."""
     found: Known | None
     if issubclass(type(remote), RemoteClass):
-        found = next(
-            (dict_here(base)["_moi_class"] for base in remote.__mro__ if "_moi_class" in dict_here(base)), None
-        )
+        above = mro_here(remote)
+        found = next((dict_here(base)["_moi_class"] for base in above if "_moi_class" in dict_here(base)), None)
     else:
         found = object.__getattribute__(remote, "_moi")
     if found is None:
@@ -92,6 +94,8 @@ class RemoteClass(type):
 
     def mro(cls) -> list[type]:
         """With the classes after it that both sides have and from which it derives over there."""
+        if "_moi_class" in dict_here(cls):  # it is made, and the test asks
+            return list(cls.__mro__)
         usual = list(super().mro())
         derives = [base for each in dict_here(cls).get("_moi_derives", ()) for base in each.__mro__]
         return usual[:-1] + [base for base in dict.fromkeys(derives) if base not in usual] + [object]
@@ -101,8 +105,13 @@ class RemoteClass(type):
             return super().__call__(*given, **named)
         return known(cls).session.call(cls, given, named)
 
+    def __getattribute__(cls, name: str) -> Any:
+        if name in SPECIAL and "_moi_class" in dict_here(cls):  # else it would be what stands here for it
+            return known(cls).session.ask("get", cls, name)
+        return super().__getattribute__(name)
+
     def __getattr__(cls, name: str) -> Any:
-        if name.startswith(PROTOCOLS) or not any("_moi_class" in dict_here(base) for base in cls.__mro__):
+        if name.startswith(PROTOCOLS) or not any("_moi_class" in dict_here(base) for base in mro_here(cls)):
             raise AttributeError(name)
         if name == "__dataclass_fields__":
             fields = known(cls).session.ask("get", cls, name)
@@ -122,6 +131,15 @@ class RemoteClass(type):
     def __dict__(cls) -> Any:  # type: ignore[override]
         here = dict_here(cls)
         return known(cls).session.ask("get", cls, "__dict__") if "_moi_class" in here else here
+
+    @property  # type: ignore[misc]
+    def __mro__(cls) -> tuple[Any, ...]:  # type: ignore[override]
+        return tuple(base for base in mro_here(cls) if base not in _ONLY_HERE)
+
+    @property  # type: ignore[misc]
+    def __bases__(cls) -> tuple[Any, ...]:  # type: ignore[override]
+        learners = tuple(base for base in bases_here(cls) if base not in _ONLY_HERE)
+        return (*learners, *dict_here(cls).get("_moi_derives", ())) or (object,)
 
     def __dir__(cls) -> list[str]:
         return _names_in(cls)
@@ -144,7 +162,12 @@ class RemoteClass(type):
         return cls._special("__len__")
 
     def __getitem__(cls, key: Any) -> Any:
-        return cls._special("__getitem__", key)
+        try:
+            return cls._special("__getitem__", key)
+        except TypeError:
+            if hasattr(cls, "__class_getitem__"):
+                return cls.__class_getitem__(key)
+            raise
 
     def __contains__(cls, item: Any) -> bool:
         return _contains(cls, item)
@@ -236,7 +259,7 @@ class AttributeThere:
 
     def __get__(self, remote: Any, cls: Any) -> Any:
         asked = cls if remote is None else remote
-        first = next(base for base in cls.__mro__ if self.name in dict_here(base))
+        first = next(base for base in mro_here(cls) if self.name in dict_here(base))
         if remote is not None and first is not self.owner:
             return known(remote).session.ask("super", self.owner, self.name, remote)
         return known(asked).session.ask("get", asked, self.name)
@@ -292,6 +315,9 @@ class RemoteCoroutine(Deferred, Remote):
         known(self).session.ask("get", self, "close")()
 
 
+_ONLY_HERE = (There, Remote, Deferred, RemoteCoroutine)
+
+
 def body_of_class(
     special: Collection[str], defined: frozenset[str], words: str | None, data: type | None = None
 ) -> dict[str, Any]:
@@ -337,6 +363,21 @@ def body_of_data(base: type, special: Collection[str], defined: frozenset[str], 
     return body | {name: made for name, made in own.items() if name in (*special, *_LOOKED_AT, "__doc__")}
 
 
+def by_content() -> dict[str, Any]:
+    """What makes an object of a library equal to the same data, if it is a list, dictionary or the like at bottom."""
+
+    def equal(self: Any, other: Any) -> Any:
+        if self is other:
+            return True
+        try:
+            own = known(self).session.ask("apply", content.__module__, content.__name__, (self,))
+        except LookupError:
+            return NotImplemented
+        return NotImplemented if is_remote(own) else own == other
+
+    return {"__eq__": equal, "__hash__": Remote.__hash__}
+
+
 def _noted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     """A method of data, where it is noted that the test makes this use of the reference."""
 
@@ -366,7 +407,7 @@ def _method(name: str, data: type | None) -> Callable[..., Any]:
         if dict_here(type(self)).get(name) is method:
             result = session.ask("special", self, name, given)
         else:  # a class that the test derives asks its `super`
-            owner = next(base for base in type(self).__mro__ if dict_here(base).get(name) is method)
+            owner = next(base for base in mro_here(type(self)) if dict_here(base).get(name) is method)
             result = session.ask("super", owner, name, self)(*given)
         if name in _ENDS and given and given[0] is not None:
             return _ENDS[name](self, result, given[0])

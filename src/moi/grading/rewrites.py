@@ -48,12 +48,12 @@ REWRITES = (
         "keep('stops.txt')\nassert open('stops.txt').read() == '0 1 2'",
     ),
     Rewrite(
-        r"\b(eval|exec|compile)\(",
-        "runs a text that the learner has written",
-        "it would run where the tests are",
-        "have a function of the answer run it",
+        r"\bcompile\(",
+        "compiles a text that the learner has written",
+        "it would be run where the tests are",
+        "evaluate the text itself",
+        "assert eval(compile(formula(), '', 'eval'), {'x': 3}) == 6",
         "assert eval(formula(), {'x': 3}) == 6",
-        "assert value(formula(), 3) == 6",
     ),
     Rewrite(
         r"\bpickle\b",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -17,7 +18,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -140,31 +141,63 @@ class Bench:
             line = _ToJudge(ours, 5 + 6 * self.timeout)
             try:
                 made = self._judged(line, theirs, staged, files, given_up)
+                again = functools.partial(self._judged_again, made, staged, files, given_up)
+                for way, places in made["twice"].items():
+                    if places:
+                        self._try_again(made, staged, dict.fromkeys(places, way), again)
                 if made["again"]:
-                    self._tell_again(made, staged, files, given_up)
+                    self._tell_again(made, staged, given_up, again)
                 return made
             except Gone as gone:
                 if not gone.slow or line.at is None or line.at in given_up or len(given_up) == _MOST_GIVEN_UP:
                     raise
                 given_up.append(line.at)
 
-    def _tell_again(self, made: Any, staged: Staged, files: Mapping[str, bytes], given_up: list[int]) -> None:
+    def _try_again(self, made: Any, staged: Staged, ways: Mapping[int, str], again: Callable[..., Any]) -> None:
+        """Have tests tried in other ``ways`` too, all from the start; what they earn least counts."""
+        other = again(ways=ways)
+        if other is None:
+            words = "this test had to be tried a second time, and could not be"
+            error = {"output_type": "error", "ename": "NotTried", "evalue": words, "traceback": [words]}
+            made["notes"].append(f"{words}: look at it by hand")
+            other = {"outputs": {place: [dict(error)] for place in ways}, "again": [],
+                     "earned": dict.fromkeys(ways, 0), "seen": {}, "mistaken": []}  # fmt: skip
+        made["mistaken"] += other["mistaken"]
+        for place, way in ways.items():
+            if (seen := made["seen"].get(staged.cells[place].cell)) and seen[0] is not None:
+                uses = other["seen"].get(staged.cells[place].cell, [None])[0]
+                seen[0] = None if uses is None else sorted({*seen[0], *uses})
+            if other["earned"][place] < made["earned"][place]:
+                for part in ("outputs", "earned"):
+                    made[part][place] = other[part][place]
+                made["ways"][place] = way
+                made["again"] = [each for each in made["again"] if each != place]
+                made["again"] += [each for each in other["again"] if each == place]
+
+    def _tell_again(self, made: Any, staged: Staged, given_up: list[int], again: Callable[..., Any]) -> None:
         """Have the learner's words on visible lines from a judge and processes that no hidden line has reached."""
-        visible: dict[int, list[Any]] = {}
-        ours, theirs = socket.socketpair()
-        try:
-            line = _ToJudge(ours, 5 + 6 * self.timeout)
-            task = {"again": made["again"], "without": [*made["slow"], *given_up]}
-            before = {"told": task, **{key: made[key] for key in ("left_out", "kept", "lost")}}
-            again = self._judged(line, theirs, staged, files, given_up, before)
-            visible = again["visible"]
-            for part, seconds in again["seconds"].items():
-                made["seconds"][part] += seconds
-        except (Gone, Failed, CannotCross, OSError, ValueError):  # less is told, and nothing else is lost
-            self._restart()
+        task = {"again": made["again"], "without": [*made["slow"], *given_up]}
+        other = again(told=task, ways=made["ways"])
+        visible = other["visible"] if other else {}  # then less is told, and nothing else is lost
         for place in made["again"]:
             step = self.steps[staged.cells[place].cell or 0]
             made["outputs"][place] = told.merged(made["outputs"][place], visible.get(place), step)
+
+    def _judged_again(
+        self, made: Any, staged: Staged, files: Mapping[str, bytes], given_up: list[int], **task: Any
+    ) -> Any:
+        """What another judge makes of a ``task``, knowing what cells were left out; nothing if none can."""
+        ours, theirs = socket.socketpair()
+        before = {**task, **{key: made[key] for key in ("left_out", "kept", "lost")}}
+        try:
+            other = self._judged(_ToJudge(ours, 5 + 6 * self.timeout), theirs, staged, files, given_up, before)
+        except (Gone, Failed, CannotCross, OSError, ValueError):
+            self._restart()
+            return None
+        for part, seconds in other["seconds"].items():
+            made["seconds"][part] += seconds
+        made["notes"] += [note for note in other["notes"] if note not in made["notes"]]
+        return other
 
     def _judged(
         self,
@@ -195,7 +228,7 @@ class Bench:
                 "seen": self.seen,
                 "given_up": given_up,
                 "fork": {"as": "learner", "folder": self._folder(), "limits": asdict(theirs_limits)},
-                "told": None, "left_out": {}, "kept": {}, "lost": 0.0,
+                "told": None, "ways": {}, "left_out": {}, "kept": {}, "lost": 0.0,
             } | dict(before or {})  # fmt: skip
             with watched(self._pids[1], self.limits.memory) as notes:
                 made: Any = line.ask("judge", work)

@@ -77,6 +77,7 @@ class Session(Line):
         self.asked: set[str] = set()  # which uses of objects the test has made, as far as they say something
         self.allowed: frozenset[str] | None = None  # those that it makes with the reference solution; None: any
         self.show: Callable[[list[Any]], None] = lambda shown: None
+        self.guarded: Callable[[], bool] = lambda: True  # whether what the test has may be used
         self.when_lost: Callable[[Gone], None] | None = None
         self.patches: Callable[[], list[tuple[str, str, Any]]] = list  # what the test has patched
         self.copies: Copies | None = None  # what is noted of the reference's
@@ -101,6 +102,7 @@ class Session(Line):
         self._shared: Shared | None = None
         self._crossing = Crossing()  # of the last question
         self._data_crossed = False  # whether any had data that can be changed
+        self._deepest = sys.getrecursionlimit()
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
         self._shown: dict[Any, Any] = {}  # warnings that are not shown twice
         self._warns = False
@@ -285,6 +287,8 @@ class Session(Line):
             return input(str(given[0]))
         if what == "line":
             return sys.stdin.readline()
+        if not self.guarded():
+            raise RuntimeError("nothing of a test's can be used when it is over")
         target, *rest = given
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
@@ -350,7 +354,7 @@ class Session(Line):
             given = (*given[:2], (*given[2][:1], None, None))
         try:
             if self.copies is not None:
-                self.copies.mistaken()
+                self.copies.look()
             if what in OF_OBJECTS:
                 self._bring_over()
             with self._draws_noted(what):
@@ -386,14 +390,14 @@ class Session(Line):
             self._crossing = crossing
             self._data_crossed |= bool(crossing.things)
 
-    def keeps_more(self) -> bool:
-        """Whether something there keeps data of the test's, or gives away its own, where the reference does not."""
-        keeps = set()
+    def keeps(self) -> set[str]:
+        """By which uses something over there keeps data of the test's, or gives away its own."""
+        found = set()
         if self._data_crossed:
             with contextlib.suppress(Gone, Failed, CannotCross):
-                keeps = {f"{one} keeps" for one in plain(super().ask("keeps"), list)}
-        self.asked |= keeps
-        return self.allowed is not None and not keeps <= self.allowed
+                found = {f"{one} keeps" for one in plain(super().ask("keeps"), list)}
+        self.asked |= found
+        return found
 
     def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
         """Have ``names``, the environment, levels of loggers and what is kept together from now on."""
@@ -405,6 +409,9 @@ class Session(Line):
         if (now := [(module, name, id(value)) for module, name, value in patches]) != self._patched:
             self._patched = now
             super().ask("patch", patches)
+        if (limit := sys.getrecursionlimit()) != self._deepest:
+            self._deepest = limit
+            super().ask("apply", "sys", "setrecursionlimit", (limit,))
         if self._shared is not None:
             self._shared.bring_over()
 
@@ -428,6 +435,19 @@ class Session(Line):
                 "a number, a text, a list, an array, a table"
             )
         return self.ask("call", target, given, tuple(named.items()))
+
+    def evaluate(self, space: dict[str, Any], what: str, text: Any, *spaces: Any) -> Any:
+        """Have a text evaluated over there, where a test would do so among the names of ``space``.
+
+        Of these it finds those that the reference's text names, and it binds here what that one binds.
+        """
+        names = {} if spaces else {name: space[name] for name in re.findall(r"\w+", str(text)) if name in space}
+        with self.by(("a text",)):
+            given = {n: each for n, each in names.items() if not is_remote(each) and self.meant(f"finds {n}")}
+        result, bound = plain(self.ask("evaluate", what, text, spaces, given), tuple)
+        with self.by(("a text",)):
+            space.update({str(n): each for n, each in plain(bound, dict).items() if self.meant(f"binds {n}")})
+        return result
 
     def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
         """A class that a test derives from learners' classes."""
@@ -605,6 +625,10 @@ class Session(Line):
         if code is None:
             raise CannotJudge("the source of this function is not where a cell defines its name: write it as a `def`")
         return code
+
+    def source_of(self, kind: Any) -> str:
+        """The text of a learner's class, as it was handed in."""
+        return self._sources.of_class(known(kind).ways)
 
     @functools.cached_property
     def _sources(self) -> Sources:

@@ -10,6 +10,7 @@ import ast
 import contextlib
 import linecache
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -63,6 +64,15 @@ class Sources:
     def claimed(self, line: int, name: str) -> CodeType | None:
         """The code of any function of this name at this line of a cell."""
         return next((code for file in self._texts if (code := self._code(file, line, name))), None)
+
+    def of_class(self, ways: Iterable[str]) -> str:
+        """The text of the class that a test has by one of ``ways``, in whole lines. Raises :class:`OSError`."""
+        for definition in (each for way in sorted(ways) for each in self._at(way)):
+            if isinstance(definition.node, ast.ClassDef):
+                first, last = definition.place[0], definition.node.end_lineno
+                lines = self._texts[definition.file].split("\n")[first - 1 : last]
+                return textwrap.dedent("\n".join(lines)) + "\n"
+        raise OSError("could not find class definition")
 
     def _bind(self, statements: Iterable[ast.AST], file: str) -> None:
         for statement in statements:

@@ -13,7 +13,7 @@ from moi.grading import checks, told
 from moi.grading.codec import CannotCross
 from moi.grading.copies import watch
 from moi.grading.line import Failed, Gone
-from moi.grading.made_there import made_there
+from moi.grading.made_there import evaluated_there, imported_there, made_there
 from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
 
@@ -26,27 +26,26 @@ _MOST_PROCESSES = 4
 class Trial:
     """The run of the test at ``place``; ``step`` says what it does.
 
-    Without ``take_changes``, what a learner's function changes beside what the reference does stays as it was. A
-    ``fresh`` one begins with a process in which nothing has been asked yet. With ``kept``, what either side keeps of
-    the other's data is the same thing on both sides.
+    There are two other ways to run it. In the way "unchanged", what a learner's function changes beside what the
+    reference does stays as it was. In the way "kept", what either side keeps of the other's data is one thing on both.
     """
 
-    def __init__(
-        self, judge: Judge, place: int, step: dict[str, Any], *, take_changes: bool, fresh: bool, kept: bool
-    ) -> None:
+    def __init__(self, judge: Judge, place: int, step: dict[str, Any], way: str = "") -> None:
         self.judge = judge
         self.place = place
         self.step = step
-        self.take_changes = take_changes
-        self.fresh = fresh
-        self.kept = kept
+        self.take_changes, self.kept = way != "unchanged", way == "kept"
         self.wanted = judge.wanted(judge.staged[place][2])
         self.started = monotonic()
         self.sessions: list[Session] = []
         self.others: list[Session] = []  # what bears out an answer
+        # Found out in it:
+        self.changed = False  # whether the learner's code has changed what the reference does not
+        self.keeps: set[str] = set()  # by which uses something there keeps, or gives away, data
+        self.keeps_more = False  # whether by others than with the reference
 
-    def run(self) -> tuple[list[Any], bool, bool]:
-        """The outputs, and whether the learner's code has changed, and has kept, what the reference does not."""
+    def run(self) -> list[Any]:
+        """The outputs."""
         judge, step, ideas, nothing = self.judge, self.step, list[str](), contextlib.nullcontext()
         judge.say("at", self.place)
         judge.shown.clear()
@@ -64,8 +63,14 @@ class Trial:
             try:
                 kept, space = judge.folder.kept, judge.shell.user_ns
                 there = made_there(space, step["text"], kept, self._ask) if step["opens"] else nothing
-                with there, judge.patches.of(step["sets"], space):
+                texts = (
+                    evaluated_there(space, step["text"], lambda: self.sessions[-1]) if step["evaluates"] else nothing
+                )
+                with there, texts, imported_there(self._ask), judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
+                for session in self.sessions:
+                    self.keeps |= (keeps := session.keeps())
+                    self.keeps_more |= session.allowed is not None and not keeps <= session.allowed
             finally:
                 judge.testing = judge.evaluates = False
         if ideas:
@@ -88,12 +93,11 @@ class Trial:
             text = "\n".join(dict.fromkeys(judge.shown))[:20_000]
             instructor = {"data": {"text/plain": text}, "metadata": {"moi": {"for": "instructor"}}}
             outputs.append({"output_type": "display_data", **instructor})
-        changed = any(session.changed_things for session in (*self.sessions, *self.others))
-        keeps_more = not self.kept and any([session.keeps_more() for session in self.sessions])
+        self.changed = any(session.changed_things for session in (*self.sessions, *self.others))
         for session in self.sessions:
             if not session.in_use:
                 session.close()
-        return outputs, changed, keeps_more
+        return outputs
 
     def _prepare(self, session: Session) -> None:
         judge = self.judge
@@ -111,8 +115,7 @@ class Trial:
     def _connect(self) -> None:
         """Ask a process from now on, and have its names."""
         judge = self.judge
-        parked = judge.spare if self.kept else judge.parked
-        session = parked.pop(self.place, None) if not self.sessions and not self.fresh else None
+        session = None if self.sessions else judge.parked.pop(self.place, None)
         session = session or self._new()
         self.sessions.append(session)
         self._prepare(session)
