@@ -21,6 +21,7 @@ from typing import Any
 
 import classroom
 import nbformat
+import numpy as np
 import pytest
 from classroom import course, scores
 from hypothesis import HealthCheck, given, settings
@@ -29,8 +30,8 @@ from naive import graded
 
 from moi.grading import logged, nursery
 from moi.grading.assignment import Assignment
-from moi.grading.codec import CannotCross, packed, unpacked
-from moi.grading.crossing import Crossing
+from moi.grading.codec import CannotCross, Codec, packed, unpacked
+from moi.grading.crossing import Crossing, assign
 from moi.grading.folder import Folder
 from moi.grading.line import Gone
 from moi.grading.run import Bench, Run, as_written
@@ -216,7 +217,18 @@ def test_without_a_defence_off_it_is_the_same_pipeline(weakened: Opened, opened:
         b"\0\0\0\5junk!",
         *(
             struct.pack("!I", len(data)) + data
-            for data in map(packed, [7, [], ["answer"], ["answer", None, [], None, 5], ["told", None, [], None], {}])
+            for data in map(
+                packed,
+                [
+                    7,
+                    [],
+                    ["answer"],
+                    ["answer", None, [], None],
+                    ["answer", None, [], None, [], 5],
+                    ["told", None, [], None, []],
+                    {},
+                ],
+            )
         ),
     ],
     ids=lambda sent: str(sent)[:30],
@@ -247,8 +259,8 @@ KINDS = """
     int complex bytearray range decimal fraction date timedelta time datetime uuid path list tuple set frozenset dict
     OrderedDict Counter defaultdict deque slice random StringIO BytesIO class named there enum record object same heap
     fields namespace view result alias union abc typing forward sparse.csr_matrix sparse.coo_array sparse.dia_array
-    np.scalar np.array np.objects np.dtype np.class np.generator np.random pd.NA pd.Timestamp pd.Period pd.Interval
-    pd.range pd.multi pd.index pd.series pd.frame pd.array pd.dtype
+    method library np.view np.scalar np.array np.objects np.dtype np.class np.generator np.random pd.NA pd.Timestamp
+    pd.Period pd.Interval pd.range pd.multi pd.index pd.series pd.frame pd.array pd.dtype
     """.split()  # noqa: SIM905
 FORMS = st.recursive(
     SCALARS | st.sampled_from(["f", "<f8", "O", "os", "system", "__main__", "Order", "numpy", "ns", "M"]),
@@ -286,11 +298,29 @@ def test_whatever_a_message_says_beside_it_has_an_answer_or_ends_the_line(warned
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
     target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
-    data = packed(["answer", 5, [], [[], {}, warned, told]])
+    data = packed(["answer", 5, [], [[], {}, warned, told], []])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True):
         theirs.send(struct.pack("!I", len(data)) + data)
         with contextlib.suppress(Gone):
             assert session.call(target, (), {}) == 5
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    changes=FORMS | st.lists(st.tuples(SCALARS | st.integers(-2, 3), FORMS)),
+    kept=FORMS | st.lists(SCALARS | st.integers(-2, 3)),
+)
+def test_whatever_is_said_to_be_changed_and_kept_has_an_answer_or_cannot_cross(changes: Any, kept: Any) -> None:
+    ours, theirs = socket.socketpair()
+    session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
+    target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
+    session.together = Crossing()
+    data = packed(["answer", 5, changes, None, kept])
+    with theirs, contextlib.closing(session):
+        theirs.send(struct.pack("!I", len(data)) + data)
+        with contextlib.suppress(Gone, CannotCross):
+            assert session.ask("call", target, ([1], np.arange(2)), ()) == 5
+    assert set(map(id, session.together.things.values())) == session.together.numbers.keys()
 
 
 def test_only_so_many_warnings_and_messages_are_taken(caplog: pytest.LogCaptureFixture) -> None:
@@ -300,7 +330,7 @@ def test_only_so_many_warnings_and_messages_are_taken(caplog: pytest.LogCaptureF
     form = [error_form("UserWarning", ["mind"], {}), "mind", None, "", []]
     warned = [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]
     told = [MESSAGE | {"msg": "long" * 5000}, *[MESSAGE] * 2000]
-    data = packed(["answer", 5, [], [[], {}, warned, told]])
+    data = packed(["answer", 5, [], [[], {}, warned, told], []])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         sending = threading.Thread(target=theirs.sendall, args=(struct.pack("!I", len(data)) + data,))
@@ -352,6 +382,41 @@ def test_a_bomb_cannot_cross(form: Any) -> None:
     line = Session(socket.socket(), frozenset(), frozenset(), lambda name: False, Nothing())
     with contextlib.closing(line), pytest.raises(CannotCross):
         line.codec.decode(form, Crossing())
+
+
+VIEWED = ["np.array", "<f8", [2], "C", bytes(16)]
+
+
+@pytest.mark.parametrize(
+    ("offset", "strides", "form"),
+    [
+        (0, [-(2**63), -(2**63)], ["np.array", "<f8", [8, 8], "C", bytes(512)]),
+        (0, [-8], VIEWED),
+        (24, [8], VIEWED),
+        (-8, [8], VIEWED),
+        (0, [2**62], VIEWED),
+        (0, [8], ["np.array", "<U0", [2**62], "C", b""]),
+        (0, [0], ["np.array", "<f8", [2**40], "C", bytes(16)]),
+        (0, [8.0], VIEWED),
+        (0, [], VIEWED),
+    ],
+)
+def test_no_view_goes_beyond_its_array(offset: int, strides: list[int], form: list[Any]) -> None:
+    crossing, codec = Crossing(), Codec(lambda value: value, lambda form: form)
+    crossing.add(np.arange(4.0))
+    with pytest.raises(CannotCross):
+        codec.decode(["np.view", ["same", 0], 32, offset, strides, form], crossing)
+    inside = codec.decode(["np.view", ["same", 0], 32, 8, [16], VIEWED], crossing)
+    assert inside.tolist() == [1, 3] and np.shares_memory(inside, crossing.things[0])
+
+
+def test_an_array_that_is_in_use_is_given_no_other_memory() -> None:
+    days = np.arange(4.0)
+    week = days[:2]
+    with pytest.raises(CannotCross):
+        assign(days, np.arange(1000.0))
+    assign(days, np.ones((2, 2)))
+    assert days.tolist() == [[1, 1], [1, 1]] and week.tolist() == [1, 1]
 
 
 def test_texts_in_annotations_are_not_run_where_the_tests_are(tmp_path: Path) -> None:

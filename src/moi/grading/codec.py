@@ -163,6 +163,8 @@ class Codec:
             if crossing.passing is None:
                 crossing.forget(forms)  # the other side never hears of them
             raise
+        finally:
+            met.clear()  # whoever counts references to the things is not to find these
         if not forms:
             return root
         order = _in_order({number: {where[1] for where in parts[number]} for number in forms}, forms)
@@ -416,7 +418,12 @@ class Codec:
     def note_states(self, crossing: Crossing) -> None:
         """Remember how the things of ``crossing`` are now."""
         for number in list(crossing.things):
-            crossing.states[number] = self._noted(crossing, number)
+            self.note_state(crossing, number)
+        crossing.looked += sum(map(len, crossing.states.values()))
+
+    def note_state(self, crossing: Crossing, number: int) -> None:
+        """Remember how one of them is now."""
+        crossing.states[number] = self._noted(crossing, number)
 
     def _noted(self, crossing: Crossing, number: int) -> bytes:
         with crossing.look():

@@ -12,7 +12,7 @@ from moi.grading.remote import is_remote, is_same, known
 
 _SAME, _NUMBER = "__moi_same__", "__moi_id__"
 _MOST, _LARGEST = 50, 100_000  # things, each of so many bytes, that are looked at again at each question,
-_MOST_LOOKS = 20_000_000  # until so many bytes have been looked at
+_MOST_LOOKS = 1_000_000  # until so many bytes have been looked at
 
 
 def watch(space: dict[str, Any], noted: Callable[[Any, Any], None]) -> None:

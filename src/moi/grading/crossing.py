@@ -33,6 +33,13 @@ class Crossing:
     sizes: dict[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
     met: tuple[int, int] = (0, 0)  # of the parts that have just been named
 
+    looked: int = 0  # how many bytes have been looked at for changes, while it is open
+
+    @classmethod
+    def within(cls, outer: Crossing | None) -> Crossing:
+        """One in which the things of ``outer`` have their numbers already."""
+        return cls() if outer is None else cls(dict(outer.things), dict(outer.numbers))
+
     def add(self, thing: Any, number: int | None = None) -> int:
         if number is None:
             number = len(self.things) if self.passing is None else -1 - len(self.passing)
@@ -118,7 +125,8 @@ def assign(thing: Any, value: Any) -> None:
     elif hasattr(thing, "dtype"):
         if thing.size != value.size:  # other memory, and views of it may be in use
             raise CannotCross("an array that is larger or smaller than it was")
-        thing.shape = value.shape
+        if thing.shape != value.shape:
+            thing.shape = value.shape
         thing[...] = value
     else:
         raise CannotCross("a change of what does not change")

@@ -55,6 +55,8 @@ _STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.
 
 
 class _Desk(Line):
+    follows = False
+
     def __init__(self, end: socket.socket, learners: socket.socket) -> None:
         super().__init__(end)
         self.learners = learners
@@ -413,7 +415,7 @@ class Judge:
             if "ipython-input" in by or by == "<string>":
                 raise CannotJudge("a test may not run a text that the learner may have written: let the answer do that")
         file = str(given[0].co_filename) if event == "exec" else ""
-        of_folder = os.path.lexists(file) and Path(os.path.abspath(file)).is_relative_to(self.folder.root)
+        of_folder = file and os.path.lexists(file) and Path(os.path.abspath(file)).is_relative_to(self.folder.root)
         if event in _STARTS or of_folder:
             raise CannotJudge(
                 "a test may not start a program, load code from the working folder or unpickle more than plain data: "

@@ -31,7 +31,7 @@ from moi.grading.content import content, fixed_base
 from moi.grading.coroutines import Deferred, run_to_end
 from moi.grading.crossing import Crossing, There
 from moi.grading.folder import Folder
-from moi.grading.line import Failed, Line
+from moi.grading.line import MOST_TOGETHER, Failed, Line
 from moi.grading.patches import Patched
 from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
@@ -82,10 +82,7 @@ class Agent(Line):
         self.logged: list[dict[str, Any]] = []
         self.patched = Patched()
         self.names = Names({}, (), self.codec)
-        self.parts = Names({}, (), self.codec)  # of objects, by number
-        self.part_numbers: dict[int, int] = {}  # by id
-        self.shares, self.last = False, Crossing()  # whether parts are together; what has crossed last
-        self.keeps, self.done = set[str](), ""  # what has had something kept; what was asked for last
+        self.keeps, self.done = set[str](), ""  # what has had something kept; what was asked for last, of objects
         self.environment = Environment(os.environ)
         self.levels = logged.Levels()
 
@@ -111,8 +108,7 @@ class Agent(Line):
         before = self.patched.swap(what in OF_OBJECTS)
         try:
             result = getattr(self, f"do_{what}")(*given)
-            if what in OF_OBJECTS:
-                self.done = _named(what, *given[:2])
+            self.done = _named(what, *given[:2]) if what in OF_OBJECTS else "the names" * (what == "share")
         finally:
             self.patched.swap(before)
             sys.stdout, sys.stderr = streams
@@ -163,57 +159,54 @@ class Agent(Line):
                     found[name] = first.setdefault(id(space[name]), name), form
         return found
 
-    def do_share(self, names: list[str]) -> dict[str, str | None]:
-        """Have these names and the environment together with the test from now on."""
-        self.names, self.shares = Names(self.shell.user_ns, names, self.codec), True
-        return self.environment.changes()
-
-    def do_kept(self) -> list[tuple[int, int]]:
-        """Have what has just crossed, and is kept here by something, together with the test: lists and the like.
-
-        Returns the number under which each has crossed, and one that is always the same for the same thing.
-        """
-        found = []
-        for number in self._kept(self.last):
-            thing = self.last.things[number]
-            part = self.part_numbers.setdefault(id(thing), len(self.part_numbers))
-            self.parts.add(part, thing)
-            found.append((number, part))
-        return found
+    def do_share(self, names: list[str]) -> tuple[dict[str, Any], dict[str, str | None]]:
+        """Have these names, the environment and what is kept here together with the test from now on."""
+        self.names, self.together = Names(self.shell.user_ns, names, self.codec), Crossing()
+        bound = {name: self.shell.user_ns[name] for name in names if name in self.shell.user_ns}
+        data = {name: value for name, value in bound.items() if self.codec.is_mutable(value)}
+        return {name: value for name, value in data.items() if self.codec.state(value)}, self.environment.changes()
 
     def do_keeps(self) -> list[str]:
         """What has been asked for so far that has something kept here of what has crossed."""
         return sorted(self.keeps)
 
-    def crossed(self, what: str, crossing: Crossing) -> None:
-        if what not in OF_OBJECTS or not crossing.things:
-            return
-        if self.shares:
-            self.last = crossing
-        elif len(self.keeps) < _MOST_KEEPS and self._kept(crossing):
+    def kept(self, crossing: Crossing) -> list[int]:
+        if not self.done:
+            return []
+        found = self._held(crossing)
+        if self.together is not None:
+            return found[: max(MOST_TOGETHER - len(self.together.things), 0)]
+        if found and len(self.keeps) < _MOST_KEEPS:
             self.keeps.add(self.done)
+        return []
 
-    def _kept(self, crossing: Crossing) -> list[int]:
-        """The numbers of those things that something here holds."""
-        things, inside = crossing.things, Counter[int]()
+    def _held(self, crossing: Crossing) -> list[int]:
+        """The numbers of those things that something here holds, and of what lies in these."""
+        known = self.together.numbers if self.together is not None else {}
+        things, inside = crossing.things, dict[int, list[int]]()
         for number in things:
-            inside.update(map(id, gc.get_referents(things[number])))
-        found = []
-        for number in things:
+            if self.codec.is_mutable(things[number]):
+                inside[number] = list(map(id, gc.get_referents(things[number])))
+        counted = Counter(each for parts in inside.values() for each in parts)
+        held = set[int]()
+        for number in inside:
             thing = things[number]
-            others = sys.getrefcount(thing) - _OWN_REFERENCES - inside[id(thing)]
-            if others > 0 and self.codec.is_mutable(thing):
-                found.append(number)
-        return found
+            if id(thing) in known or sys.getrefcount(thing) - _OWN_REFERENCES > counted[id(thing)]:
+                held.add(number)
+        waiting = [*held]
+        while waiting:
+            parts = {crossing.numbers[part] for part in inside[waiting.pop()] if part in crossing.numbers}
+            waiting += parts & inside.keys() - held
+            held |= parts & inside.keys()
+        return [number for number in inside if number in held and id(things[number]) not in known]
 
-    def do_take(self, names: Any, parts: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
+    def do_take(self, names: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
         self.names.take(names)
-        self.parts.take(parts)
         self.environment.take(environment)
         self.levels.have(levels)
 
-    def do_changes(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]], dict[str, str | None]]:
-        return self.names.changes(), self.parts.changes(), self.environment.changes()
+    def do_changes(self) -> tuple[dict[str, list[Any]], dict[str, str | None]]:
+        return self.names.changes(), self.environment.changes()
 
     def do_patch(self, patches: list[tuple[str, str, Any]]) -> None:
         self.patched.have(patches, importlib.import_module, _of_class)

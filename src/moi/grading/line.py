@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from moi.grading.crossing import Crossing
 
 _HEAD = struct.Struct("!I")
 _AT_ONCE = 1 << 16  # bytes
+_MOST_LOOKED = 5_000_000  # bytes, in one call: then its things are looked at only in the end
+MOST_TOGETHER = 300  # things
 _Kind = TypeVar("_Kind")
 
 
@@ -35,23 +38,35 @@ class Failed(Exception):
         self.form = form
 
 
+@dataclass
+class _Open:
+    """A question that this end has asked, or ``answers``, and is not done with."""
+
+    answers: bool
+    thread: int
+    crossing: Crossing
+
+
 class Line:
     """One end. A subclass says what it answers to (:meth:`answer`) and how it describes an error.
 
     ``deadline`` (of :func:`time.monotonic`) is when waiting for the other end is over.
     """
 
+    follows = True  # whether changes are brought over also while a question is open
+
     def __init__(self, end: socket.socket) -> None:
         self.end: socket.socket | None = end
         self.deadline: float | None = None
         self.codec = Codec(self.export, self.resolve)
         self.descriptors: list[int] = []
+        self.together: Crossing | None = None  # things that both ends have from now on, by the same numbers
         self.begin()
 
     def begin(self) -> None:
         """Be at the beginning: nothing is asked or answered."""
         # Each end answers first what it was asked last. So must threads, of which the one on top has the line.
-        self._open: list[tuple[str, int]] = []
+        self._open: list[_Open] = []
         self._turn = threading.Condition()
         self._come = bytearray()  # what has come and is not read yet
 
@@ -83,12 +98,21 @@ class Line:
 
     def ask(self, what: str, *given: Any, descriptors: Sequence[int] = ()) -> Any:
         """Ask the other end, and answer it while waiting. Raises :class:`Gone` or :class:`Failed`."""
-        crossing, asking = Crossing(), ("asks", threading.get_ident())
         with self._turn:
-            self._turn.wait_for(lambda: not self._open or self._open[-1][0] == "answers" or self._open[-1] == asking)
+            own = threading.get_ident()
+            self._turn.wait_for(lambda: not self._open or self._open[-1].answers or self._open[-1].thread == own)
             self.may_ask_now()
-            self._send(["ask", what, self.codec.encode(given, crossing), self.attach()], descriptors)
-            self._open.append(asking)
+            outer = self._outer()
+            known = set(outer.things) if outer is not None else set()
+            try:
+                changes = self._changes(outer)
+                crossing = Crossing.within(outer if changes is not None else None)
+                self._send(["ask", what, self.codec.encode(given, crossing), self.attach(), changes], descriptors)
+            except CannotCross:
+                if outer is not None:  # the other end has not heard of what is new in it
+                    outer.forget(outer.things.keys() - known)
+                raise
+            self._open.append(_Open(False, own, crossing))
         try:
             while True:
                 message = self._receive()
@@ -98,22 +122,53 @@ class Line:
                 self._serve(message)
         finally:
             self._close()
-        _, form, changes, _ = message
+        _, form, changed, _, kept = message
         try:
-            if changes:
-                self.change(self.codec.changes(changes, crossing), crossing)
+            if changed:
+                self.change(self.codec.changes(changed, crossing), crossing)
             if message[0] == "answer":
                 result = self.codec.decode(form, crossing)
+                self._keep(kept, crossing)
                 self.crossed(what, crossing)
-                return result
         except CannotCross:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as failure:
             raise CannotCross(f"no answer ({type(failure).__name__})") from None
+        finally:
+            self._note(outer)
+        if message[0] == "answer":
+            return result
         raise Failed(form)
 
+    def _outer(self) -> Crossing | None:
+        """What both ends have already: of the call that is open, or together."""
+        if not self.follows:
+            return None
+        return self._open[-1].crossing if self._open else self.together
+
+    def _changes(self, outer: Crossing | None) -> Any:
+        """What this end has changed in it, for the other; None if that is not looked at."""
+        if outer is None:
+            return []
+        if outer is not self.together and (not outer.states or outer.looked > _MOST_LOOKED):
+            return None
+        return self.codec.changed(outer)
+
+    def _note(self, outer: Crossing | None) -> None:
+        """Remember that both ends have the same now."""
+        if outer is not None and (outer is self.together or outer.states):
+            self.codec.note_states(outer)
+
+    def _keep(self, numbers: Any, crossing: Crossing) -> None:
+        """Have things of ``crossing`` together."""
+        for number in plain(numbers, list):
+            if self.together is not None and number in crossing.things:
+                thing = crossing.things[number]
+                if id(thing) not in self.together.numbers:
+                    self.codec.note_state(self.together, self.together.add(thing))
+
     def crossed(self, what: str, crossing: Crossing) -> None:
-        """What has crossed with a question for ``what`` and its answer, at either end."""
+        """What has crossed with a question for ``what`` and its answer, at the end that has asked."""
 
     def change(self, changes: Any, crossing: Crossing) -> None:
         """Make the changes in what was given along with a question."""
@@ -127,12 +182,20 @@ class Line:
                 self.detach(message[3])
                 self._serve(message)
 
+    def kept(self, crossing: Crossing) -> list[int]:
+        """Which things of ``crossing`` this end keeps, and wants to have together."""
+        return []
+
     def _serve(self, message: list[Any]) -> None:
-        crossing, answering = Crossing(), ("answers", threading.get_ident())
-        result, failed = None, None
         with self._turn:
+            outer, crossing = self._outer(), Crossing()
+            answering = _Open(True, threading.get_ident(), crossing)
             self._open.append(answering)
+        result, failed, kept = None, None, list[int]()
         try:
+            if message[4] is not None and outer is not None:
+                self.change(self.codec.changes(message[4], outer), outer)
+                answering.crossing = crossing = Crossing.within(outer)
             given = self.codec.decode(message[2], crossing)
             self.codec.note_states(crossing)
             result = self.answer(message[1], given)
@@ -143,7 +206,7 @@ class Line:
             failed = failure
         with self._turn:
             try:
-                self._turn.wait_for(lambda: self._open[-1] == answering)
+                self._turn.wait_for(lambda: self._open[-1] is answering)
                 changes = self.codec.changed(crossing)  # before the answer, which may hold what is new in them
                 try:
                     form = self.codec.encode(result, crossing) if failed is None else self.describe(failed)
@@ -151,13 +214,15 @@ class Line:
                     raise
                 except BaseException as failure:
                     failed, form = failure, self.describe(failure)
-                self._send(["answer" if failed is None else "failed", form, changes, self.attach()])
+                given = result = None  # whoever counts references to what has crossed is not to find these
+                kept = self.kept(crossing) if failed is None else []
+                self._send(["answer" if failed is None else "failed", form, changes, self.attach(), kept])
+                self._keep(kept, crossing)
+                self._note(outer)
             except CannotCross as failure:
-                self._send(["failed", self.describe(failure), [], None])
+                self._send(["failed", self.describe(failure), [], None, []])
             finally:
                 self._close()
-        given = result = None  # whoever counts references to what has crossed is not to find these
-        self.crossed(message[1], crossing)
 
     def _close(self) -> None:
         """Have the last question answered."""
@@ -196,7 +261,7 @@ class Line:
             message = unpacked(self._read(size))
         except (OSError, CannotCross):
             raise self._lost("it has ended") from None
-        if not (isinstance(message, list) and len(message) == 4 and message[0] in ("ask", "answer", "failed")):
+        if not (isinstance(message, list) and len(message) == 5 and message[0] in ("ask", "answer", "failed")):
             raise self._lost("it sent what is no message")
         return message
 

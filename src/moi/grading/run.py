@@ -315,6 +315,8 @@ class Bench:
 class _ToJudge(Line):
     """The line to a judge, which says ``at`` which place it is. From then on it has ``patience`` seconds."""
 
+    follows = False
+
     def __init__(self, end: socket.socket, patience: float) -> None:
         super().__init__(end)
         self.at: int | None = None

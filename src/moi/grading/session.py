@@ -33,7 +33,7 @@ from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, OF_OBJECTS, PAIRS
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
-from moi.grading.line import Failed, Gone, Line, plain
+from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
 from moi.grading.sources import Sources
 from moi.grading.together import Shared
@@ -101,6 +101,7 @@ class Session(Line):
         self._logged: list[dict[str, Any]] = []  # and its log messages
         self._shared: Shared | None = None
         self._crossing = Crossing()  # of the last question
+        self._origins: dict[int, str] = {}  # how what is together came here, by id
         self._data_crossed = False  # whether any had data that can be changed
         self._deepest = sys.getrecursionlimit()
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
@@ -265,8 +266,21 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
-    def _place_of(self, number: int, crossing: Crossing) -> int:
-        """In which of the arguments a thing lies: the last that was numbered before it, of those that can change."""
+    def _keep(self, numbers: Any, crossing: Crossing) -> None:
+        before = 0 if self.together is None else len(self.together.things)
+        super()._keep(numbers, crossing)
+        for thing in list(self.together.things.values())[before:] if self.together is not None else ():
+            place = next((place for place, each in enumerate(self._arguments) if each is thing), -1)
+            self._origins[id(thing)] = f"{min(self._ways, default='')} {place}"
+
+    def _place_of(self, number: int, crossing: Crossing) -> int | str:
+        """In which of the arguments a thing lies: the last that was numbered before it, of those that can change.
+
+        Of what both ends have together, how it came here.
+        """
+        thing = crossing.things.get(number)
+        if id(thing) in self._origins and not any(each is thing for each in self._arguments):
+            return f"what came by {self._origins[id(thing)]}"
         place, first = -1, -1
         for each, argument in enumerate(self._arguments):
             if first < (own := _first_in(argument, crossing, number + 1)) <= number:
@@ -377,11 +391,8 @@ class Session(Line):
         if error is not None:
             raise error
         if what in OF_OBJECTS and self._crossing.things:
-            if self._shared is not None and self._shared.has_room():
-                arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
-                way = min(_ways(what, given), default=what)
-                return self._shared.with_parts(self._crossing, way, arguments, result)
-            if self.copies is not None:
+            full = self.together is None or len(self.together.things) >= MOST_TOGETHER
+            if self.copies is not None and full:
                 self.copies.crossed(self._crossing.things.values(), result)
         return result
 

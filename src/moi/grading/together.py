@@ -15,7 +15,6 @@ from moi.grading.line import plain
 if TYPE_CHECKING:
     from moi.grading.session import Session
 
-_MOST_PARTS = 100  # each is looked at again and again
 _NOTHING = object()
 
 
@@ -26,11 +25,6 @@ class Names:
         self.space = space
         self.codec = codec
         self.known = {name: self._now(name) for name in names}
-
-    def add(self, name: Any, thing: Any) -> None:
-        """Have another thing together, which is the same on both sides."""
-        self.space[name] = thing
-        self.known[name] = self._now(name)
 
     def changes(self) -> dict[Any, list[Any]]:
         """By name, since last time: whether it is still the same thing, and the thing."""
@@ -49,7 +43,9 @@ class Names:
             if name not in self.known:
                 continue
             thing = self.known[name][0]
-            if same is True and type(value) is type(thing) and self.codec.is_mutable(value):
+            if value is thing:
+                pass
+            elif same is True and type(value) is type(thing) and self.codec.is_mutable(value):
                 assign(thing, value)
             else:
                 self.space[name] = value
@@ -92,11 +88,10 @@ class Shared:
     def __init__(
         self, session: Session, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]
     ) -> None:
-        self._session = session
-        theirs = plain(session.plainly("share", list(names)), dict)
+        self._session, session.together = session, Crossing()
+        named, theirs = (plain(part, dict) for part in plain(session.plainly("share", list(names)), tuple))
+        space.update({name: value for name, value in named.items() if name in names})
         self._names = Names(space, names, session.codec)
-        self._parts = Names({}, (), session.codec)  # data that one side keeps of the other's, by number
-        self._origins: dict[int, str] = {}  # how each came here
         self._environment = Environment(environment)
         self._levels = logged.levels()  # of loggers
         self._sent_levels: dict[str, int] = {}
@@ -104,39 +99,19 @@ class Shared:
             self._take_environment(theirs)
 
     def bring_over(self) -> None:
-        """Have over there what the test has bound and changed."""
+        """Have over there what the test has bound."""
         before, self._sent_levels = self._sent_levels, dict(logged.levels().items() - self._levels.items())
-        changes = self._names.changes(), self._parts.changes(), self._environment.changes()
+        changes = self._names.changes(), self._environment.changes()
         if any(changes) or before != self._sent_levels:
             self._session.plainly("take", *changes, self._sent_levels)
 
     def bring_back(self) -> None:
-        """Have here what the learner's code has bound and changed."""
+        """Have here what the learner's code has bound."""
         changes = plain(self._session.plainly("changes"), tuple)
-        names, parts, environment = (plain(part, dict) for part in changes)
-        meant, taken = self._session.meant, self._session.taken
-        self._names.take(taken(names, {name for name in names if not meant(f"changes the name {name}")}))
-        others = {part for part in parts if not meant(f"changes the part {self._origins.get(part)}")}
-        self._parts.take(taken(parts, others))
+        names, environment = (plain(part, dict) for part in changes)
+        others = {name for name in names if not self._session.meant(f"changes the name {name}")}
+        self._names.take(self._session.taken(names, others))
         self._take_environment(environment)
-
-    def has_room(self) -> bool:
-        """Whether more parts can be had together."""
-        return len(self._parts.known) < _MOST_PARTS
-
-    def with_parts(self, crossing: Crossing, way: str, arguments: Sequence[Any], result: Any) -> Any:
-        """``result``, or the thing here that it is, where what has crossed is kept by something over there."""
-        for number, part in plain(self._session.plainly("kept"), list):
-            thing = crossing.things.get(number)
-            if thing is None or type(part) is not int:
-                continue
-            if type(self._parts.space.get(part)) is not type(thing):
-                self._parts.add(part, thing)
-                place = next((place for place, each in enumerate(arguments) if each is thing), -1)
-                self._origins[part] = f"{way} {place}"
-            elif thing is result:
-                result = self._parts.space[part]
-        return result
 
     def _take_environment(self, changes: dict[str, Any]) -> None:
         """Have here what the learner's code has set, as far as the reference sets it as well."""
