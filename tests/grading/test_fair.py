@@ -3,85 +3,92 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from classroom import course, handed_in, scores
 
 from moi.grading.assignment import Assignment
-from moi.grading.run import Bench
+from moi.grading.run import Bench, Run
+from moi.grading.stage import Staged
 
 KINDS = tomllib.loads((Path(__file__).parent / "kinds.toml").read_text())
 GIVEN = KINDS.pop("given")["reference"]
 
 
-def cells() -> Iterator[tuple[str, str]]:
+AT_ONCE = 24  # kinds in a notebook: each test asks for the names of all
+Kinds = Mapping[str, Mapping[str, str]]
+
+
+def cells(kinds: Kinds) -> Iterator[tuple[str, str]]:
     yield "given", GIVEN
-    for kind in KINDS.values():
+    for kind in kinds.values():
         yield "answer", f"### BEGIN SOLUTION\n{kind['reference']}### END SOLUTION"
         if "given" in kind:
             yield "given", kind["given"]
         yield "test 1", kind["test"]
 
 
-def answers(which: str) -> dict[int, str]:
+def answers(kinds: Kinds, which: str) -> dict[int, str]:
     found, place = {}, 1
-    for kind in KINDS.values():
+    for kind in kinds.values():
         found[place] = kind.get(which, kind["reference"])
         place += 3 if "given" in kind else 2
     return found
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assignment, Bench]]:
-    assignment = course(tmp_path_factory.mktemp("course"), *cells(), files={"own.csv": "month,units\n1,3\n2,5\n"})
-    with Bench(assignment.notebooks[0], assignment.files) as bench:
-        yield assignment, bench
+@dataclass
+class Graded:
+    """Score and error of each kind, by which answer was given to it; and the notes on the right ones."""
+
+    scores: dict[str, dict[str, tuple[float, str]]]
+    notes: list[str]
 
 
 @pytest.fixture(scope="module")
-def right(opened: tuple[Assignment, Bench]) -> dict[str, tuple[float, str]]:
-    return _by_kind(opened, "reference")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    found = Graded({"reference": {}, "also": {}, "wrong": {}}, [])
+    for first in range(0, len(KINDS), AT_ONCE):
+        kinds = dict(list(KINDS.items())[first : first + AT_ONCE])
+        folder = tmp_path_factory.mktemp("course")
+        assignment = course(folder, *cells(kinds), files={"own.csv": "month,units\n1,3\n2,5\n"})
+        with Bench(assignment.notebooks[0], assignment.files) as bench:
+            for which, by_kind in found.scores.items():
+                staged = handed_in(assignment, answers(kinds, which))
+                run = bench.run(staged)
+                earned = scores(assignment, staged, run).values()
+                by_kind |= zip(kinds, zip(earned, _errors(assignment, staged, run), strict=True), strict=True)
+                found.notes += run.notes if which == "reference" else ()
+    return found
 
 
-@pytest.fixture(scope="module")
-def wrong(opened: tuple[Assignment, Bench]) -> dict[str, tuple[float, str]]:
-    return _by_kind(opened, "wrong")
-
-
-def _by_kind(opened: tuple[Assignment, Bench], which: str) -> dict[str, tuple[float, str]]:
-    assignment, bench = opened
-    staged = handed_in(assignment, answers(which))
-    run = bench.run(staged)
-    found = list(scores(assignment, staged, run).values())
-    errors = [
-        "\n".join(line for output in outputs if output["output_type"] == "error" for line in output["traceback"][-12:])
-        for cell, outputs in zip(staged.cells, run.outputs, strict=True)
-        if cell.cell is not None and assignment.notebooks[0].cells[cell.cell].role == "test"
-    ]
-    return dict(zip(KINDS, zip(found, errors, strict=True), strict=True))
+def _errors(assignment: Assignment, staged: Staged, run: Run) -> Iterator[str]:
+    """The last lines of each test's error."""
+    for cell, outputs in zip(staged.cells, run.outputs, strict=True):
+        if cell.cell is not None and assignment.notebooks[0].cells[cell.cell].role == "test":
+            failed = [output for output in outputs if output["output_type"] == "error"]
+            yield "\n".join(line for output in failed for line in output["traceback"][-12:])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_right_earns(kind: str, right: dict[str, tuple[float, str]]) -> None:
-    score, error = right[kind]
+def test_right_earns(kind: str, graded: Graded) -> None:
+    score, error = graded.scores["reference"][kind]
     assert score == 1, error
 
 
-def test_right_in_another_way_earns(opened: tuple[Assignment, Bench]) -> None:
-    found = _by_kind(opened, "also")
-    assert {kind: found[kind] for kind in KINDS if found[kind][0] != 1} == {}
+def test_right_in_another_way_earns(graded: Graded) -> None:
+    assert {kind: found for kind, found in graded.scores["also"].items() if found[0] != 1} == {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_wrong_does_not(kind: str, wrong: dict[str, tuple[float, str]]) -> None:
-    assert wrong[kind][0] == 0
+def test_wrong_does_not(kind: str, graded: Graded) -> None:
+    assert graded.scores["wrong"][kind][0] == 0
 
 
-def test_notes_are_few(opened: tuple[Assignment, Bench], tmp_path: Path) -> None:
-    assignment, bench = opened
-    assert bench.run(handed_in(assignment, answers("reference"))).notes == ()
+def test_right_answers_have_no_notes(graded: Graded) -> None:
+    assert graded.notes == []
 
 
 @pytest.mark.parametrize("again", ["level(3)", "of(level, 3)"])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from moi.grading import errors
-from moi.grading.codec import data_classes
+from moi.grading.codec import can_change_kind, data_classes
 from moi.grading.content import BY_NAME
 from moi.grading.crossing import There
 from moi.grading.remote import (
@@ -25,10 +25,10 @@ from moi.grading.remote import (
     RemoteCoroutine,
     body_of_class,
     body_of_data,
-    by_content,
     dict_here,
     is_remote,
     known,
+    of_library,
     special_of,
 )
 
@@ -66,7 +66,8 @@ class Classes:
                 made = self._error_class(handle, module, name, bases, above_it)
             elif module == "__main__":
                 words = str(words or "") or None
-                above = [here for each in bases if "_moi_class" in dict_here(here := self.of(each))]
+                there = [self.of(each) if each[2] == "__main__" else at(str(each[2]), str(each[3])) for each in bases]
+                above = [here for here in there if is_remote(here) and "_moi_class" in dict_here(here)]
                 data = BY_NAME.get(base)
                 derives = self._shared_among(bases, data)
                 special = special_of(derives, data).union(special)
@@ -82,6 +83,9 @@ class Classes:
                     )
                 made = made or RemoteClass(last, bases_here, body)
                 type.__setattr__(made, "_moi_class", Known(self.session, handle, set()))
+                type.__setattr__(made, "_moi_bases", tuple(there) or (object,))
+                if data is None and (looks := [each for base in there for each in _passes_for(base)]):
+                    type.__setattr__(made, "_moi_looks", type(last, tuple(looks[:1]), {}))
                 if abstract:
                     type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
             else:
@@ -104,7 +108,7 @@ class Classes:
             elif name == "coroutine":
                 bases = (RemoteCoroutine,)
         else:
-            body = body_of_class(special, frozenset(("__str__",)), None) | by_content()
+            body = body_of_class(special, frozenset(("__str__",)), None) | of_library()
         return type(last, bases, body | {"_moi_looks": self._looks(module, name)})
 
     def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
@@ -159,6 +163,13 @@ class Classes:
             return ErrorClass(name, tuple(above), body)
         kinds = (getattr(builtins, str(error), None) for error in above_it)
         return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)
+
+
+def _passes_for(base: Any) -> list[type]:
+    """What objects of a class derived from ``base`` pass for in ``isinstance``, if they are a list or the like."""
+    if is_remote(base):
+        return [base._moi_looks] if base._moi_looks else []
+    return [base] if base in data_classes() and can_change_kind(base) else []
 
 
 def _as_method(function: Any, owner: Any, kind: Any = None) -> Any:

@@ -78,11 +78,12 @@ _MUTABLE = (list, dict, set, bytearray, collections.deque, collections.OrderedDi
 
 def can_change(value: Any) -> bool:
     """Whether data are of a kind that can be changed in place."""
-    return _changing(type(value))  # type: ignore[arg-type]
+    return can_change_kind(type(value))  # type: ignore[arg-type]
 
 
 @functools.lru_cache(1000)
-def _changing(kind: type) -> bool:
+def can_change_kind(kind: type) -> bool:
+    """The same of their class."""
     return kind in _MUTABLE or is_mutable(kind)
 
 

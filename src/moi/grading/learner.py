@@ -102,16 +102,12 @@ class Agent(Line):
         if what == "run":
             outputs, failure = self.shell.run(given[0])
             return [[_sendable(output) for output in outputs], failure is not None]
-        streams = sys.stdout, sys.stderr
-        recorder = self.shell.recorder
-        sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
         before = self.patched.swap(what in OF_OBJECTS)
         try:
             result = getattr(self, f"do_{what}")(*given)
             self.done = _named(what, *given[:2]) if what in OF_OBJECTS else "the names" * (what == "share")
         finally:
             self.patched.swap(before)
-            sys.stdout, sys.stderr = streams
         return result
 
     def ask(self, what: str, *given: Any, descriptors: Sequence[int] = ()) -> Any:
@@ -138,6 +134,8 @@ class Agent(Line):
         self.end.close()
         self.end = socket.socket(fileno=descriptor)
         self.begin()
+        recorder = self.shell.recorder
+        sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
         used = sum(os.times()[:2])
         resource.setrlimit(resource.RLIMIT_CPU, (int(used) + most_seconds, int(used) + most_seconds))
         # What is done here is done for a test, which may wait for a warning, be it the second of its kind.
@@ -390,7 +388,10 @@ class Agent(Line):
     def detach(self, attached: Any) -> None:
         if attached is None:
             return
-        files, state = attached
+        files, state, printed = attached
+        if printed:
+            with contextlib.suppress(Exception):
+                sys.stdout.write(printed)
         self.folder.apply(files)
         if state:
             chance.have(state)

@@ -121,9 +121,9 @@ def evaluated_there(space: dict[str, Any], text: str, session: Callable[[], Sess
 
 
 @contextlib.contextmanager
-def imported_there(ask: Callable[..., Any]) -> Iterator[None]:
-    """Have a module that is not here imported over there: an answer may have written it."""
-    finder, before = _Finder(ask), set(sys.modules)
+def imported_there(session: Callable[[], Session]) -> Iterator[None]:
+    """Have a module that is not here imported over there, where the reference's answer has written it."""
+    finder, before = _Finder(session), set(sys.modules)
     sys.meta_path.append(finder)
     try:
         yield
@@ -142,14 +142,14 @@ def _asked_by_test() -> bool:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, ask: Callable[..., Any]) -> None:
-        self.ask = ask
+    def __init__(self, session: Callable[[], Session]) -> None:
+        self.session = session
         self.found: dict[str, Any] = {}
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if path is None and _asked_by_test():
             with contextlib.suppress(ImportError):
-                self.found[name] = self.ask("apply", "importlib", "import_module", (name,))
+                self.found[name] = self.session().imported(name)
                 return importlib.machinery.ModuleSpec(name, self)
         return None
 

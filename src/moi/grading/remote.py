@@ -32,6 +32,7 @@ _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r"
 _AS_DATA = " as data"  # a use that the reference's data decide: it may be asked of what is no data
 _ALL_NAMES = ("__globals__", "__builtins__")  # of a function: a mock would go through all of them
 _LOOKED_AT = ("__init__", "__annotations__")
+_OF_WITH = ("__enter__", "__exit__", "__aenter__", "__aexit__")  # what they may end is looked after here
 # By these a library asks an object to take its part in a comparison or a type, or where in memory it lies.
 PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
 
@@ -106,7 +107,8 @@ class RemoteClass(type):
         return known(cls).session.call(cls, given, named)
 
     def __getattribute__(cls, name: str) -> Any:
-        if name in SPECIAL and "_moi_class" in dict_here(cls):  # else it would be what stands here for it
+        looked_up = name in SPECIAL and name not in _OF_WITH  # else it would be what stands here for it
+        if looked_up and "_moi_class" in dict_here(cls):
             return known(cls).session.ask("get", cls, name)
         return super().__getattribute__(name)
 
@@ -138,8 +140,7 @@ class RemoteClass(type):
 
     @property  # type: ignore[misc]
     def __bases__(cls) -> tuple[Any, ...]:  # type: ignore[override]
-        learners = tuple(base for base in bases_here(cls) if base not in _ONLY_HERE)
-        return (*learners, *dict_here(cls).get("_moi_derives", ())) or (object,)
+        return dict_here(cls).get("_moi_bases") or bases_here(cls)
 
     def __dir__(cls) -> list[str]:
         return _names_in(cls)
@@ -363,19 +364,29 @@ def body_of_data(base: type, special: Collection[str], defined: frozenset[str], 
     return body | {name: made for name, made in own.items() if name in (*special, *_LOOKED_AT, "__doc__")}
 
 
-def by_content() -> dict[str, Any]:
-    """What makes an object of a library equal to the same data, if it is a list, dictionary or the like at bottom."""
+def of_library() -> dict[str, Any]:
+    """How an object of a library's class compares: with another of the learner's as that one does, over there.
+
+    With data it is equal by its content, if it is a list, dictionary or the like at bottom.
+    """
+
+    def with_another(name: str) -> Any:
+        asked = _method(name, None, final=True)
+        return lambda self, other: asked(self, other) if is_remote(other) else NotImplemented
 
     def equal(self: Any, other: Any) -> Any:
         if self is other:
             return True
+        if is_remote(other):
+            return as_there(self, other)
         try:
             own = known(self).session.ask("apply", content.__module__, content.__name__, (self,))
         except LookupError:
             return NotImplemented
         return NotImplemented if is_remote(own) else own == other
 
-    return {"__eq__": equal, "__hash__": Remote.__hash__}
+    as_there, hashed = (_method(name, None, final=True) for name in ("__eq__", "__hash__"))
+    return {name: with_another(name) for name in _ORDER} | {"__eq__": equal, "__hash__": hashed}
 
 
 def _noted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -389,8 +400,11 @@ def _noted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-def _method(name: str, data: type | None) -> Callable[..., Any]:
-    """A special method that asks over there, where the test may say what the object is held against."""
+def _method(name: str, data: type | None, final: bool = False) -> Callable[..., Any]:
+    """A special method that asks over there, where the test may say what the object is held against.
+
+    A ``final`` one is of a class from which no test derives another.
+    """
     unasked = _UNASKED.get(name, _not_implemented)
     otherwise = unasked if data is None else getattr(data, name, unasked)
     exact = bool if name in _TRUTH and name != "__hash__" else _EXACT.get(name)
@@ -404,7 +418,7 @@ def _method(name: str, data: type | None) -> Callable[..., Any]:
             asked = session.may_ask(self, use, *given)
             if not (asked or (data is None and session.may_ask(self, use + _AS_DATA, *given))):
                 return otherwise(self, *given)
-        if dict_here(type(self)).get(name) is method:
+        if final or dict_here(type(self)).get(name) is method:
             result = session.ask("special", self, name, given)
         else:  # a class that the test derives asks its `super`
             owner = next(base for base in mro_here(type(self)) if dict_here(base).get(name) is method)

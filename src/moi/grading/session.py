@@ -11,6 +11,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import io
 import re
 import sys
 import threading
@@ -45,10 +46,25 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
+_MOST_PRINTED = 1_000_000  # characters
 
 
 class Withheld:
     """In the place of a mock that a learner's function has given back: it has every attribute, and says yes to all."""
+
+
+class _Printed(io.TextIOBase):
+    """Standard output, as long as a learner's code may have it go elsewhere: it is written over there."""
+
+    def __init__(self, into: list[str]) -> None:
+        self._into = into
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._into.append(text)
+        return len(text)
 
 
 class Session(Line):
@@ -100,6 +116,8 @@ class Session(Line):
         self._warned: list[Any] = []  # what the learner's code has warned of
         self._logged: list[dict[str, Any]] = []  # and its log messages
         self._shared: Shared | None = None
+        self._printed: list[str] = []  # by the test, where the learner's code may have it go elsewhere
+        self._outside: list[Any] = []  # standard output before each of the `with` blocks that are open
         self._crossing = Crossing()  # of the last question
         self._origins: dict[int, str] = {}  # how what is together came here, by id
         self._data_crossed = False  # whether any had data that can be changed
@@ -227,14 +245,16 @@ class Session(Line):
         return value
 
     def attach(self) -> Any:
-        """Files that the test has changed, and the random state if it has set or used it."""
+        """Files that the test has changed, the random state if it has set or used it, and what it prints there."""
         now, seeds, sent = chance.state(), chance.seeds[0], None
         if self._chance is not None and (now != self._chance or seeds != self._seeds):
             # Drawn from by the reference, it is to be the same as here; else it would show what the test draws next.
             sent = now if self._may((_DRAWS,), note=False) else chance.veiled(now, self.secret)
             self._chance_sent = True
         self._chance, self._seeds = now, seeds
-        return [self.folder.changes(), sent]
+        printed = "".join(self._printed)
+        self._printed.clear()
+        return [self.folder.changes(), sent, printed[:_MOST_PRINTED]]
 
     def detach(self, attached: Any) -> None:
         if attached is None:
@@ -291,10 +311,15 @@ class Session(Line):
 
     def _serve(self, message: list[Any]) -> None:
         before, self._asked_back = self._asked_back, True
+        usual, there = sys.stdout, _Printed(self._printed)
+        if message[1] not in ("input", "line"):
+            sys.stdout = there
         try:
             super()._serve(message)
         finally:
             self._asked_back = before
+            if sys.stdout is there:
+                sys.stdout = usual
 
     def answer(self, what: str, given: tuple[Any, ...]) -> Any:
         if what == "input":
@@ -363,8 +388,10 @@ class Session(Line):
         before = self._ways, self._asked_back, self._arguments
         self._ways, self._asked_back = _ways(what, given), False
         self._arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
-        # What an error of the test's says is not for the learner.
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
+            if self._outside and isinstance(sys.stdout, _Printed):
+                sys.stdout = self._outside.pop()
+            # What an error of the test's says is not for the learner.
             given = (*given[:2], (*given[2][:1], None, None))
         try:
             if self.copies is not None:
@@ -390,6 +417,9 @@ class Session(Line):
             self._ways, self._asked_back, self._arguments = before
         if error is not None:
             raise error
+        if what == "special" and given[1] == "__enter__":
+            self._outside.append(sys.stdout)
+            sys.stdout = _Printed(self._printed)
         if what in OF_OBJECTS and self._crossing.things:
             full = self.together is None or len(self.together.things) >= MOST_TOGETHER
             if self.copies is not None and full:
@@ -459,6 +489,15 @@ class Session(Line):
         with self.by(("a text",)):
             space.update({str(n): each for n, each in plain(bound, dict).items() if self.meant(f"binds {n}")})
         return result
+
+    def imported(self, name: str) -> Any:
+        """A module of the learner's. Raises :class:`ImportError` also where the reference has none of this name."""
+        use = f"the test imports {name}"
+        if self.allowed is not None and use not in self.allowed:
+            raise ImportError(name)
+        module = self.ask("apply", "importlib", "import_module", (name,))
+        self.asked.add(use)
+        return module
 
     def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
         """A class that a test derives from learners' classes."""

@@ -63,10 +63,8 @@ class Trial:
             try:
                 kept, space = judge.folder.kept, judge.shell.user_ns
                 there = made_there(space, step["text"], kept, self._ask) if step["opens"] else nothing
-                texts = (
-                    evaluated_there(space, step["text"], lambda: self.sessions[-1]) if step["evaluates"] else nothing
-                )
-                with there, texts, imported_there(self._ask), judge.patches.of(step["sets"], space):
+                texts = evaluated_there(space, step["text"], self._session) if step["evaluates"] else nothing
+                with there, texts, imported_there(self._session), judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
                 for session in self.sessions:
                     self.keeps |= (keeps := session.keeps())
@@ -137,8 +135,11 @@ class Trial:
             with contextlib.suppress(Gone, Failed, CannotCross):
                 session.share(space, [name for name in names if name not in imported], judge.environment)
 
+    def _session(self) -> Session:
+        return self.sessions[-1]
+
     def _ask(self, what: str, *given: Any) -> Any:
-        return self.sessions[-1].ask(what, *given)
+        return self._session().ask(what, *given)
 
     def _new(self) -> Session:
         """A process in which the cells before the test have run again, for which they have a time of their own."""
