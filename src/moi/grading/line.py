@@ -18,7 +18,7 @@ from moi.grading.crossing import Crossing
 _HEAD = struct.Struct("!I")
 _AT_ONCE = 1 << 16  # bytes
 _MOST_LOOKED = 5_000_000  # bytes, in one call: then its things are looked at only in the end
-MOST_TOGETHER = 300  # things
+MOST_TOGETHER = 100  # things
 _Kind = TypeVar("_Kind")
 
 
