@@ -405,10 +405,15 @@ class Codec:
         return found
 
     def changed(self, crossing: Crossing) -> Any:
-        """The things of ``crossing`` that are no longer as they crossed, for :meth:`changes`."""
+        """The things of ``crossing`` that are no longer as they were when last noted, for :meth:`changes`."""
         if not crossing.states:
             return []
-        numbers = [number for number, before in crossing.states.items() if self._noted(crossing, number) != before]
+        numbers = []
+        for number, before in list(crossing.states.items()):
+            self.note_state(crossing, number)
+            if crossing.states[number] != before:
+                numbers.append(number)
+        crossing.looked += sum(map(len, crossing.states.values()))
         return self._written(lambda of: [[n, self._form(crossing.things[n], of)] for n in numbers], crossing)
 
     def changes(self, changed: Any, crossing: Crossing) -> Any:
@@ -417,10 +422,10 @@ class Codec:
             return self._opened(changed, crossing)
 
     def note_states(self, crossing: Crossing) -> None:
-        """Remember how the things of ``crossing`` are now."""
+        """Remember how the things of ``crossing`` are now that have come to it."""
         for number in list(crossing.things):
-            self.note_state(crossing, number)
-        crossing.looked += sum(map(len, crossing.states.values()))
+            if number not in crossing.states:
+                self.note_state(crossing, number)
 
     def note_state(self, crossing: Crossing, number: int) -> None:
         """Remember how one of them is now."""

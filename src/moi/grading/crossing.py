@@ -38,7 +38,7 @@ class Crossing:
     @classmethod
     def within(cls, outer: Crossing | None) -> Crossing:
         """One in which the things of ``outer`` have their numbers already."""
-        return cls() if outer is None else cls(dict(outer.things), dict(outer.numbers))
+        return cls() if outer is None else cls(dict(outer.things), dict(outer.numbers), dict(outer.states))
 
     def add(self, thing: Any, number: int | None = None) -> int:
         if number is None:

@@ -103,7 +103,7 @@ class Line:
             self._turn.wait_for(lambda: not self._open or self._open[-1].answers or self._open[-1].thread == own)
             self.may_ask_now()
             outer = self._outer()
-            known = set(outer.things) if outer is not None else set()
+            known, states = (set(outer.things), dict(outer.states)) if outer is not None else (set(), {})
             try:
                 changes = self._changes(outer)
                 crossing = Crossing.within(outer if changes is not None else None)
@@ -111,6 +111,7 @@ class Line:
             except CannotCross:
                 if outer is not None:  # the other end has not heard of what is new in it
                     outer.forget(outer.things.keys() - known)
+                    outer.states = states
                 raise
             self._open.append(_Open(False, own, crossing))
         try:
@@ -125,7 +126,7 @@ class Line:
         _, form, changed, _, kept = message
         try:
             if changed:
-                self.change(self.codec.changes(changed, crossing), crossing)
+                self._take_changes(changed, crossing, outer)
             if message[0] == "answer":
                 result = self.codec.decode(form, crossing)
                 self._keep(kept, crossing)
@@ -134,8 +135,6 @@ class Line:
             raise
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as failure:
             raise CannotCross(f"no answer ({type(failure).__name__})") from None
-        finally:
-            self._note(outer)
         if message[0] == "answer":
             return result
         raise Failed(form)
@@ -148,16 +147,21 @@ class Line:
 
     def _changes(self, outer: Crossing | None) -> Any:
         """What this end has changed in it, for the other; None if that is not looked at."""
+        if not self.follows:
+            return None
         if outer is None:
             return []
         if outer is not self.together and (not outer.states or outer.looked > _MOST_LOOKED):
             return None
         return self.codec.changed(outer)
 
-    def _note(self, outer: Crossing | None) -> None:
-        """Remember that both ends have the same now."""
-        if outer is not None and (outer is self.together or outer.states):
-            self.codec.note_states(outer)
+    def _take_changes(self, changed: Any, crossing: Crossing, outer: Crossing | None) -> None:
+        """Make the changes of the other end here; those of things of ``outer`` are none of this end's."""
+        changes = self.codec.changes(changed, crossing)
+        self.change(changes, crossing)
+        for number, _ in changes:
+            if outer is not None and number in outer.states:
+                self.codec.note_state(outer, number)
 
     def _keep(self, numbers: Any, crossing: Crossing) -> None:
         """Have things of ``crossing`` together."""
@@ -194,7 +198,7 @@ class Line:
         result, failed, kept = None, None, list[int]()
         try:
             if message[4] is not None and outer is not None:
-                self.change(self.codec.changes(message[4], outer), outer)
+                self._take_changes(message[4], outer, outer)
                 answering.crossing = crossing = Crossing.within(outer)
             given = self.codec.decode(message[2], crossing)
             self.codec.note_states(crossing)
@@ -218,7 +222,10 @@ class Line:
                 kept = self.kept(crossing) if failed is None else []
                 self._send(["answer" if failed is None else "failed", form, changes, self.attach(), kept])
                 self._keep(kept, crossing)
-                self._note(outer)
+                if outer is not None:  # what was sent, the other end knows
+                    outer.states |= {
+                        number: crossing.states[number] for number in outer.states.keys() & crossing.states.keys()
+                    }
             except CannotCross as failure:
                 self._send(["failed", self.describe(failure), [], None, []])
             finally:

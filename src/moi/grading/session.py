@@ -456,9 +456,13 @@ class Session(Line):
         if self._shared is not None:
             self._shared.bring_over()
 
-    def plainly(self, what: str, *given: Any) -> Any:
-        """Ask without any of what goes with a question of the test's."""
-        return super().ask(what, *given)
+    def plainly(self, what: str, *given: Any, follows: bool = True) -> Any:
+        """Ask without any of what goes with a question of the test's, and without changes if nothing ``follows``."""
+        self.follows = follows
+        try:
+            return super().ask(what, *given)
+        finally:
+            self.follows = True
 
     def taken(self, changes: dict[Any, Any], others: Set[Any]) -> dict[Any, Any]:
         """Those of the ``changes`` that are made here too; the reference does not make the ``others``."""

@@ -107,7 +107,7 @@ class Shared:
 
     def bring_back(self) -> None:
         """Have here what the learner's code has bound."""
-        changes = plain(self._session.plainly("changes"), tuple)
+        changes = plain(self._session.plainly("changes", follows=bool(self._names.known)), tuple)
         names, environment = (plain(part, dict) for part in changes)
         others = {name for name in names if not self._session.meant(f"changes the name {name}")}
         self._names.take(self._session.taken(names, others))
