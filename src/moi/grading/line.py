@@ -106,7 +106,9 @@ class Line:
             known, states = (set(outer.things), dict(outer.states)) if outer is not None else (set(), {})
             try:
                 changes = self._changes(outer)
-                crossing = Crossing.within(outer if changes is not None else None)
+                if changes is None:  # the numbers of what is asked now are none of those
+                    outer = None
+                crossing = Crossing.within(outer)
                 self._send(["ask", what, self.codec.encode(given, crossing), self.attach(), changes], descriptors)
             except CannotCross:
                 if outer is not None:  # the other end has not heard of what is new in it
@@ -197,7 +199,9 @@ class Line:
             self._open.append(answering)
         result, failed, kept = None, None, list[int]()
         try:
-            if message[4] is not None and outer is not None:
+            if message[4] is None:
+                outer = None
+            if outer is not None:
                 self._take_changes(message[4], outer, outer)
                 answering.crossing = crossing = Crossing.within(outer)
             given = self.codec.decode(message[2], crossing)
