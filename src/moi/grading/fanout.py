@@ -160,7 +160,7 @@ class Pool:
                     silence_logs=logging.CRITICAL,
                 )
                 self._closing.callback(_close, cluster)
-                self.client = Client(cluster, set_as_default=False)
+                self.client = Client(cluster, set_as_default=False, direct_to_workers=True)
             else:
                 self.client = Client(scheduler, timeout=_CONNECT, set_as_default=False)
         except (OSError, TimeoutError, ValueError, ImportError, RuntimeError) as failure:
