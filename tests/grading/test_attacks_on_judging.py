@@ -308,14 +308,14 @@ def test_whatever_a_message_says_beside_it_has_an_answer_or_ends_the_line(warned
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     changes=FORMS | st.lists(st.tuples(SCALARS | st.integers(-2, 3), FORMS)),
-    kept=FORMS | st.lists(SCALARS | st.integers(-2, 3)),
+    held=FORMS | st.lists(SCALARS | st.integers(-2, 3)),
 )
-def test_whatever_is_said_to_be_changed_and_kept_has_an_answer_or_cannot_cross(changes: Any, kept: Any) -> None:
+def test_whatever_is_said_to_be_changed_and_held_has_an_answer_or_cannot_cross(changes: Any, held: Any) -> None:
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
     target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
     session.together = Crossing()
-    data = packed(["answer", 5, changes, None, kept])
+    data = packed(["answer", 5, changes, None, held])
     with theirs, contextlib.closing(session):
         theirs.send(struct.pack("!I", len(data)) + data)
         with contextlib.suppress(Gone, CannotCross):

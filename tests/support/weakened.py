@@ -12,6 +12,7 @@ from typing import Any
 
 from moi.grading import judge, remote, told, zygote
 from moi.grading.judge import Judge
+from moi.grading.learners_errors import Errors
 from moi.grading.session import Session
 
 Work = dict[str, Any]  # what a judge is given to do; see ``run``
@@ -19,7 +20,7 @@ Work = dict[str, Any]  # what a judge is given to do; see ``run``
 
 def truth_is_asked_for(work: Work) -> None:
     """Objects decide what is true of them, also where the reference has data, and take part in numpy's comparisons."""
-    remote._PROTOCOLS = ()  # type: ignore[assignment]
+    remote.PROTOCOLS = ()  # type: ignore[assignment]
     Session.may_ask = lambda *_: True  # type: ignore[method-assign, assignment]
     Session.special = property(lambda self: frozenset(remote._TRUTH), _ignore)  # type: ignore[assignment]
 
@@ -31,7 +32,7 @@ def changes_count(work: Work) -> None:
 
 def errors_are_raised_as_they_are(work: Work) -> None:
     """Also those that end more than a test."""
-    Session._may_raise = lambda *_: True  # type: ignore[method-assign, assignment]
+    Errors._may_be_met = lambda *_: True  # type: ignore[method-assign, assignment]
 
 
 def names_are_asked_for_all_at_once(work: Work) -> None:
@@ -55,7 +56,6 @@ def all_is_told(work: Work) -> None:
     """What a learner's code says in hidden tests: an error's name and words, and a line that is in no cell."""
     Session.lines = property(lambda self: _All(), _ignore)  # type: ignore[assignment]
     Session.quiet = property(lambda self: False, _ignore)  # type: ignore[assignment]
-    Judge._tell_again = lambda self: None  # type: ignore[method-assign]
     careful = told.error
 
     def error(failure: BaseException, step: dict[str, Any], revealed: bool) -> dict[str, Any]:

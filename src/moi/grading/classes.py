@@ -214,7 +214,7 @@ def _asked_for(error: Any, name: str) -> Any:
     if name.startswith(("_", *PROTOCOLS)) or name in errors.RESERVED:
         raise AttributeError(name)
     session = next(vars(kind)["_moi_session"] for kind in type(error).__mro__ if "_moi_session" in vars(kind))
-    if not session.knows(error):
+    if session.errors.handle_of(error) is None:
         raise AttributeError(name)
     return session.ask("get", error, name)
 

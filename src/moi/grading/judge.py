@@ -95,7 +95,7 @@ class Judge:
         self.changed: list[int] = []
         self.ways: dict[int, str] = work["ways"]  # of tests at these places, see Trial
         self.earned: dict[int, float] = {}  # by place
-        self.twice: dict[str, list[int]] = {"kept": [], "unchanged": []}  # places of tests to be tried so as well
+        self.twice: dict[str, list[int]] = {"held": [], "unchanged": []}  # places of tests to be tried so as well
         self.seen: dict[int, Any] = {}  # by test cell
         self.not_right: set[int] = set()  # test cells
         self.asked: set[str] = set()  # uses of objects, by the test that is running
@@ -376,8 +376,8 @@ class Judge:
         outputs = trial.run()
         self.earned[place] = earned = _score(outputs, step["points"])
         if self.copies is not None and self.copies.mistaken():
-            of_its_own = trial.keeps and not step["kept"]
-            if trial.kept or step["together"] or of_its_own:  # what is not kept is well judged by copies
+            of_its_own = trial.holds and not step["held"]
+            if trial.held or step["together"] or of_its_own:  # what is not kept is well judged by copies
                 self.mistaken.append(cell)
         right = earned >= step["points"]
         if not right:
@@ -387,8 +387,8 @@ class Judge:
         as_known = known is not None and self.seen[cell][1] == known[1]
         if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
-        if earned > 0 and (trial.keeps_more or (trial.keeps and step["kept"])):
-            self.twice["kept"].append(place)
+        if earned > 0 and (trial.holds_more or (trial.holds and step["held"])):
+            self.twice["held"].append(place)
         if trial.changed:
             self.changed.append(cell)
             self._give_again(place)

@@ -53,7 +53,7 @@ OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "deri
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
 _OWN_REFERENCES = 3  # of what nobody but the agent holds: in what has crossed, by its name, and as an argument
-_MOST_KEEPS = 100
+_MOST_HOLDS = 100
 _DEEPEST = 5  # of errors that were made from others
 
 
@@ -82,7 +82,7 @@ class Agent(Line):
         self.logged: list[dict[str, Any]] = []
         self.patched = Patched()
         self.names = Names({}, (), self.codec)
-        self.keeps, self.done = set[str](), ""  # what has had something kept; what was asked for last, of objects
+        self.holds, self.done = set[str](), ""  # by which uses something is held; what was asked for last, of objects
         self.environment = Environment(os.environ)
         self.levels = logged.Levels()
 
@@ -158,27 +158,27 @@ class Agent(Line):
         return found
 
     def do_share(self, names: list[str]) -> tuple[dict[str, Any], dict[str, str | None]]:
-        """Have these names, the environment and what is kept here together with the test from now on."""
+        """Have these names, the environment and what is held here together with the test from now on."""
         self.names, self.together = Names(self.shell.user_ns, names, self.codec), Crossing()
         bound = {name: self.shell.user_ns[name] for name in names if name in self.shell.user_ns}
         data = {name: value for name, value in bound.items() if self.codec.is_mutable(value)}
         return {name: value for name, value in data.items() if self.codec.state(value)}, self.environment.changes()
 
-    def do_keeps(self) -> list[str]:
-        """What has been asked for so far that has something kept here of what has crossed."""
-        return sorted(self.keeps)
+    def do_holds(self) -> list[str]:
+        """What has been asked for so far that has something here hold what has crossed."""
+        return sorted(self.holds)
 
-    def kept(self, crossing: Crossing) -> list[int]:
+    def held(self, crossing: Crossing) -> list[int]:
         if not self.done:
             return []
-        found = self._held(crossing)
+        found = self._held_here(crossing)
         if self.together is not None:
             return found[: max(MOST_TOGETHER - len(self.together.things), 0)]
-        if found and len(self.keeps) < _MOST_KEEPS:
-            self.keeps.add(self.done)
+        if found and len(self.holds) < _MOST_HOLDS:
+            self.holds.add(self.done)
         return []
 
-    def _held(self, crossing: Crossing) -> list[int]:
+    def _held_here(self, crossing: Crossing) -> list[int]:
         """The numbers of those things that something here holds, and of what lies in these."""
         known = self.together.numbers if self.together is not None else {}
         things, inside = crossing.things, dict[int, list[int]]()

@@ -102,10 +102,10 @@ class Line:
             own = threading.get_ident()
             self._turn.wait_for(lambda: not self._open or self._open[-1].answers or self._open[-1].thread == own)
             self.may_ask_now()
-            outer = self._outer()
+            outer = self._outer() if self.follows else None
             known, states = (set(outer.things), dict(outer.states)) if outer is not None else (set(), {})
             try:
-                changes = self._changes(outer)
+                changes = self._changes(outer) if self.follows else None
                 if changes is None:  # the numbers of what is asked now are none of those
                     outer = None
                 crossing = Crossing.within(outer)
@@ -125,13 +125,13 @@ class Line:
                 self._serve(message)
         finally:
             self._close()
-        _, form, changed, _, kept = message
+        _, form, changed, _, held = message
         try:
             if changed:
                 self._take_changes(changed, crossing, outer)
             if message[0] == "answer":
                 result = self.codec.decode(form, crossing)
-                self._keep(kept, crossing)
+                self._hold(held, crossing)
                 self.crossed(what, crossing)
         except CannotCross:
             raise
@@ -143,14 +143,10 @@ class Line:
 
     def _outer(self) -> Crossing | None:
         """What both ends have already: of the call that is open, or together."""
-        if not self.follows:
-            return None
         return self._open[-1].crossing if self._open else self.together
 
     def _changes(self, outer: Crossing | None) -> Any:
         """What this end has changed in it, for the other; None if that is not looked at."""
-        if not self.follows:
-            return None
         if outer is None:
             return []
         if outer is not self.together and (not outer.states or outer.looked > _MOST_LOOKED):
@@ -165,7 +161,7 @@ class Line:
             if outer is not None and number in outer.states:
                 self.codec.note_state(outer, number)
 
-    def _keep(self, numbers: Any, crossing: Crossing) -> None:
+    def _hold(self, numbers: Any, crossing: Crossing) -> None:
         """Have things of ``crossing`` together."""
         for number in plain(numbers, list):
             if self.together is not None and number in crossing.things:
@@ -188,8 +184,8 @@ class Line:
                 self.detach(message[3])
                 self._serve(message)
 
-    def kept(self, crossing: Crossing) -> list[int]:
-        """Which things of ``crossing`` this end keeps, and wants to have together."""
+    def held(self, crossing: Crossing) -> list[int]:
+        """Which things of ``crossing`` this end holds, and wants to have together."""
         return []
 
     def _serve(self, message: list[Any]) -> None:
@@ -197,7 +193,7 @@ class Line:
             outer, crossing = self._outer(), Crossing()
             answering = _Open(True, threading.get_ident(), crossing)
             self._open.append(answering)
-        result, failed, kept = None, None, list[int]()
+        result, failed, held = None, None, list[int]()
         try:
             if message[4] is None:
                 outer = None
@@ -223,9 +219,9 @@ class Line:
                 except BaseException as failure:
                     failed, form = failure, self.describe(failure)
                 given = result = None  # whoever counts references to what has crossed is not to find these
-                kept = self.kept(crossing) if failed is None else []
-                self._send(["answer" if failed is None else "failed", form, changes, self.attach(), kept])
-                self._keep(kept, crossing)
+                held = self.held(crossing) if failed is None else []
+                self._send(["answer" if failed is None else "failed", form, changes, self.attach(), held])
+                self._hold(held, crossing)
                 if outer is not None:  # what was sent, the other end knows
                     outer.states |= {
                         number: crossing.states[number] for number in outer.states.keys() & crossing.states.keys()

@@ -11,7 +11,7 @@ import importlib.abc
 import importlib.machinery
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -44,24 +44,38 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
         return usual(file, *given, **named) if here else open_there(path, *given, **named)
 
     usual = space.get("open", open)  # IPython has one of its own
-    open_there, before = forwarded("builtins", "open", open), list[tuple[Any, str, Any]]()
-    space["open"] = opened
+    open_there, others = forwarded("builtins", "open", open), list[tuple[Any, str, Any]]()
+    for module, names in _MADE_THERE.items():
+        if module in sys.modules or module.partition(".")[0] in text:
+            place = importlib.import_module(module)
+            public = {name: found for name, found in vars(place).items() if not name.startswith("_")}
+            functions = [name for name, found in public.items() if isinstance(found, FunctionType)]
+            functions = [name for name in functions if name not in _READ_HERE]
+            others += [(place, name, forwarded(place.__name__, name, public[name])) for name in names or functions]
+    with _in_place_of(space, {"open": opened}, others):
+        yield
+
+
+@contextlib.contextmanager
+def _in_place_of(
+    space: dict[str, Any], names: Mapping[str, Any], attributes: Sequence[tuple[Any, str, Any]]
+) -> Iterator[None]:
+    """Have other things under ``names`` of a test, unless it binds them itself, and as ``attributes``."""
+    usual = {name: space[name] for name in names.keys() & space.keys()}
+    before = [(place, name, getattr(place, name)) for place, name, _ in attributes]
     try:
-        for module, names in _MADE_THERE.items():
-            if module in sys.modules or module.partition(".")[0] in text:
-                place = importlib.import_module(module)
-                public = {name: found for name, found in vars(place).items() if not name.startswith("_")}
-                functions = [name for name, found in public.items() if isinstance(found, FunctionType)]
-                functions = [name for name in functions if name not in _READ_HERE]
-                before += [(place, name, public[name]) for name in names or functions]
-        for place, name, function in before:
-            setattr(place, name, forwarded(place.__name__, name, function))
+        for place, name, other in attributes:
+            setattr(place, name, other)
+        space.update(names)
         yield
     finally:
-        for place, name, function in before:
-            setattr(place, name, function)
-        if space.get("open") is opened:
-            space["open"] = usual
+        for place, name, own in before:
+            setattr(place, name, own)
+        for name, other in names.items():
+            if space.get(name) is other:
+                del space[name]
+                if name in usual:
+                    space[name] = usual[name]
 
 
 # Functions of libraries that run a text as code.
@@ -96,28 +110,17 @@ def evaluated_there(space: dict[str, Any], text: str, session: Callable[[], Sess
 
         return there
 
-    before: list[tuple[Any, str, Any]] = []
+    found: list[tuple[Any, str, Any]] = []
     for module in _EVALUATE.keys() & sys.modules.keys():
         for path in _EVALUATE[module]:
             *owner, name = path.split(".")
             place = functools.reduce(getattr, owner, sys.modules[module])
             if function := getattr(place, name, None):
-                before.append((place, name, function))
-    theirs = {name: of_python(name) for name in ("eval", "exec") if name not in space}
-    theirs |= {name: of_library(value) for name, value in space.items() for _, _, each in before if value is each}
-    usual = {name: space[name] for name in theirs.keys() & space.keys()}
-    space.update(theirs)
-    for place, name, function in before:
-        setattr(place, name, of_library(function))
-    try:
+                found.append((place, name, function))
+    names = {name: of_python(name) for name in ("eval", "exec") if name not in space}
+    names |= {name: of_library(value) for name, value in space.items() for _, _, each in found if value is each}
+    with _in_place_of(space, names, [(place, name, of_library(function)) for place, name, function in found]):
         yield
-    finally:
-        for place, name, function in before:
-            setattr(place, name, function)
-        for name, value in theirs.items():
-            if space.get(name) is value:
-                del space[name]
-        space.update(usual)
 
 
 @contextlib.contextmanager

@@ -96,10 +96,10 @@ class Bench:
         """The reference, with what answers and tests have together only in those tests that need it."""
         found = self.run(as_written(self.notebook))
         doubtful = _not_judged_well(found)
-        for ways in (("kept",), ("together",), ("opens",), ("together", "opens"), ()):
+        for ways in (("held",), ("together",), ("opens",), ("together", "opens"), ()):
             if doubtful:
                 for cell in doubtful:
-                    self.steps[cell].update({way: way in ways for way in ("kept", "together", "opens")})
+                    self.steps[cell].update({way: way in ways for way in ("held", "together", "opens")})
                 found = self.run(as_written(self.notebook))
                 doubtful &= _not_judged_well(found)
         return found
@@ -350,7 +350,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
         step: dict[str, Any] = {
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-            "wanted": [], "calls": [], "imports": [], "sentences": [], "kept": False, "together": False, "opens": False,
+            "wanted": [], "calls": [], "imports": [], "sentences": [], "held": False, "together": False, "opens": False,
             "homes": {}, "sets": [], "binds": [], "evaluates": False,
         }  # fmt: skip
         if cell.kind == "code":

@@ -17,7 +17,6 @@ import sys
 import threading
 import types
 import unittest
-import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from types import CodeType
@@ -25,14 +24,15 @@ from typing import Any
 from unittest import mock
 
 from moi.grading import chance, checks, errors, logged, testcases
-from moi.grading.classes import Classes, LearnersError, at
-from moi.grading.codec import CannotCross, can_change, data_classes, packed, unpacked
+from moi.grading.classes import Classes, at
+from moi.grading.codec import CannotCross, can_change, data_classes, unpacked
 from moi.grading.content import FIXED, fixed_base
 from moi.grading.copies import Copies
 from moi.grading.coroutines import run_to_end
 from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
-from moi.grading.learner import LARGEST_WARNING, MOST_WARNINGS, OF_OBJECTS, PAIRS
+from moi.grading.learner import OF_OBJECTS, PAIRS
+from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
@@ -100,11 +100,11 @@ class Session(Line):
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-        self._kept: dict[int, Any] = {}  # objects to which Python keeps no weak references
+        self._lasting: dict[int, Any] = {}  # objects to which Python keeps no weak references
         self._classes = Classes(self)
         self._mine: list[Any] = []
         self._forms: dict[int, list[Any]] = {}  # by number
-        self._errors: dict[int, tuple[BaseException, int]] = {}  # copies of the learner's, by id; and their handles
+        self.errors = Errors(self)
         self._fresh: dict[int, Any] = {}  # iterators that were made for the learner's code alone, by id
         self._numbers: dict[int, int] = {}
         self._bound: dict[tuple[int, str, type], Any] = {}  # methods of the test's objects
@@ -113,8 +113,7 @@ class Session(Line):
         self._asking = threading.RLock()  # the threads of a test ask one after the other
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
-        self._warned: list[Any] = []  # what the learner's code has warned of
-        self._logged: list[dict[str, Any]] = []  # and its log messages
+        self._logged: list[dict[str, Any]] = []  # messages of the learner's code
         self._shared: Shared | None = None
         self._printed: list[str] = []  # by the test, where the learner's code may have it go elsewhere
         self._outside: list[Any] = []  # standard output before each of the `with` blocks that are open
@@ -123,8 +122,6 @@ class Session(Line):
         self._data_crossed = False  # whether any had data that can be changed
         self._deepest = sys.getrecursionlimit()
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
-        self._shown: dict[Any, Any] = {}  # warnings that are not shown twice
-        self._warns = False
         self._asked_back = False
         self._chance: Any = None  # the random state here when last looked at
         self._seeds = 0  # how often it had been set
@@ -151,8 +148,8 @@ class Session(Line):
             return ["yours", vars(value)["remote"]]
         if reference := _global(value):
             return ["global", *reference]
-        if id(value) in self._errors:
-            return ["yours", self._errors[id(value)][1]]
+        if (handle := self.errors.handle_of(value)) is not None:
+            return ["yours", handle]
         value = self._originals.get(id(value), value)
         if kind in _BOUND:  # a new one each time, though it is the same
             value = self._bound.setdefault((id(value.__self__), value.__name__, kind), value)
@@ -202,7 +199,7 @@ class Session(Line):
                 known(found).ways.update(self._ways)
             return found
         if form[0] == "error":
-            return self._made(form[1:])
+            return self.errors.of(form[1:])
         _, handle, kind, _, at_bottom = form
         use = {f"{way} is an object" for way in self._ways}
         as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False)
@@ -217,7 +214,7 @@ class Session(Line):
                 return content
         if self.only_data:
             raise CannotJudge("what bears out an answer has to be data")
-        found = self._objects.get(handle, self._kept.get(handle))
+        found = self._objects.get(handle, self._lasting.get(handle))
         if found is not None and self._same_as(known(found).ways):
             known(found).ways.update(self._ways)
             return found
@@ -225,7 +222,7 @@ class Session(Line):
         new = object.__new__(made) if base is None else base.__new__(made, FIXED[base](content))
         object.__setattr__(new, "_moi", Known(self, handle, set(self._ways)))
         if found is None:
-            (self._objects if base is None else self._kept)[handle] = new
+            (self._objects if base is None else self._lasting)[handle] = new
         return new
 
     def _same_as(self, ways: set[str]) -> bool:
@@ -266,8 +263,7 @@ class Session(Line):
                 name for name in files if self.folder.differs(name, files[name]) and not self.meant(f"writes {name}")
             }
             self.folder.apply(self.taken(files, others))
-            warned = [[str(module), form] for module, form in warned if len(packed(form)) <= LARGEST_WARNING]
-            self._warned += warned[: MOST_WARNINGS - len(self._warned)]
+            self.errors.take_warnings(warned)
             self._logged += logged.plain(messages)[: logged.MOST_MESSAGES - len(self._logged)]
             if shown:
                 self.show([output for output in shown if isinstance(output, dict)])
@@ -286,9 +282,9 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
-    def _keep(self, numbers: Any, crossing: Crossing) -> None:
+    def _hold(self, numbers: Any, crossing: Crossing) -> None:
         before = 0 if self.together is None else len(self.together.things)
-        super()._keep(numbers, crossing)
+        super()._hold(numbers, crossing)
         for thing in list(self.together.things.values())[before:] if self.together is not None else ():
             place = next((place for place, each in enumerate(self._arguments) if each is thing), -1)
             self._origins[id(thing)] = f"{min(self._ways, default='')} {place}"
@@ -402,10 +398,11 @@ class Session(Line):
                 try:
                     result, error = super().ask(what, *given, descriptors=descriptors), None
                 except Failed as failure:
-                    result, error = None, self._error(failure.form, what, given)
+                    result, error = None, self.errors.met(failure.form, what, given)
             if self._shared is not None and what in OF_OBJECTS:
                 self._shared.bring_back()
-            self._warn(what, given)
+            if what in OF_OBJECTS:
+                self.errors.warn(what, given)
             while self._logged:
                 logged.handle(self._logged.pop(0))
         except Gone as gone:
@@ -431,17 +428,17 @@ class Session(Line):
             self._crossing = crossing
             self._data_crossed |= bool(crossing.things)
 
-    def keeps(self) -> set[str]:
-        """By which uses something over there keeps data of the test's, or gives away its own."""
+    def holds(self) -> set[str]:
+        """By which uses something over there holds data of the test's, or gives away its own."""
         found = set()
         if self._data_crossed:
             with contextlib.suppress(Gone, Failed, CannotCross):
-                found = {f"{one} keeps" for one in plain(super().ask("keeps"), list)}
+                found = {f"{one} holds" for one in plain(super().ask("holds"), list)}
         self.asked |= found
         return found
 
     def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Have ``names``, the environment, levels of loggers and what is kept together from now on."""
+        """Have ``names``, the environment, levels of loggers and what is held together from now on."""
         self._shared = Shared(self, space, names, environment)
 
     def _bring_over(self) -> None:
@@ -558,85 +555,6 @@ class Session(Line):
     def _uses_chance(self) -> bool:
         return self._chance_sent or (self._chance is not None and self._chance != chance.state())
 
-    def _error(self, form: Any, what: str, given: Sequence[Any]) -> BaseException:
-        """The error that a test meets, from the form in which the learner's process describes its own."""
-        line, trace = None, ""
-        try:
-            text, line, trace = str(form[1]), form[2], str(form[3])
-            error: Any = self.codec.decode(form[0])
-            if type(error) is checks.Wrong and what == "apply":
-                # The functions of checks say this of the object that they are given, if they are as they were.
-                error = checks.Wrong(text[:200])
-                error.learners_trace = trace
-                return error  # type: ignore[no-any-return]
-            if error is None:
-                error = CannotJudge(text)
-            elif not isinstance(error, BaseException):
-                error = LearnersError(text)
-            elif not self._may_raise(type(error), what, given):
-                error = LearnersError(f"{type(error).__name__}: {text}")
-            else:
-                _add_notes(error, form[4])
-            str(error)
-        except Exception:
-            error, line, trace = LearnersError("an error that cannot be told"), None, ""
-        # Only a line that stands in a cell: anything else could carry out what the hidden tests asked.
-        error.learners_line = line if isinstance(line, str) and line in self.lines and not self.quiet else None
-        error.learners_trace = trace
-        return error.with_traceback(None)  # type: ignore[no-any-return]
-
-    def _made(self, form: list[Any]) -> BaseException:
-        """An error of the learner's, as a copy."""
-        handle, kind, given, text, fields, cause, context, bare, notes = form
-        kind, arguments = self.codec.decode(kind), [self.codec.decode(one) for one in given]
-        decoded = {}
-        for name, value in dict(fields).items():
-            with contextlib.suppress(Exception):
-                decoded[str(name)] = self.codec.decode(value)
-        error: Any = errors.made(kind, arguments, decoded)
-        if "remote" in vars(kind):  # a class of the learner's own, which may say anything in any way
-            error.moi_text = str(text)
-        above = [one if isinstance(one, BaseException) else None for one in map(self.codec.decode, (cause, context))]
-        error.__cause__, error.__context__ = above[0], above[1] or above[0]
-        error.__suppress_context__ = bool(bare)
-        _add_notes(error, notes)
-        if type(handle) is int:
-            self._errors[id(error)] = error, handle
-        return error  # type: ignore[no-any-return]
-
-    def knows(self, error: BaseException) -> bool:
-        """Whether an error is a copy of one that is over there."""
-        return id(error) in self._errors
-
-    def _warn(self, what: str, given: Sequence[Any]) -> None:
-        """Warn here of what the learner's code has warned of: a test may record it, or have made an error of it."""
-        if what not in OF_OBJECTS or self._warns:  # one at a time, though it may ask for its own words
-            return
-        self._warns = True
-        try:
-            while self._warned:
-                module, form = self._warned.pop(0)
-                warning = self._error(form, what, given)
-                if isinstance(warning, Warning):
-                    # What warns of a file left open does so as it is cleared away: that cannot be made an error.
-                    with contextlib.suppress(ResourceWarning):
-                        warnings.warn_explicit(warning, type(warning), "<a learner's cell>", 1, module, self._shown)
-        finally:
-            self._warns = False
-            self._warned.clear()
-
-    def _may_raise(self, kind: type[BaseException], what: str, given: Sequence[Any]) -> bool:
-        """Whether a learner's code may raise such an error in a test; else the test is told of it by another."""
-        if issubclass(kind, SystemExit):
-            return what in OF_OBJECTS  # and not the agent itself, for which no test could wait
-        if issubclass(kind, (StopIteration, StopAsyncIteration)):  # it would end a loop of the test's
-            if what == "special":
-                return given[1] in ("__next__", "__await__")
-            ends = (".send", ".__next__", ".throw")
-            ways = known(given[0]).ways if is_remote(given[0]) else ()
-            return self.named("StopIteration") or any(way.endswith(ends) for way in ways)
-        return issubclass(kind, Exception) and not issubclass(kind, checks.Wrong)
-
     def names(self, wanted: list[str]) -> dict[str, Any]:
         """The learner's objects of these names, as far as they are there and can cross: each by itself."""
         result: dict[str, Any] = {}
@@ -687,12 +605,6 @@ class Session(Line):
     @functools.cached_property
     def _sources(self) -> Sources:
         return Sources(self.cells)
-
-
-def _add_notes(error: BaseException, notes: Any) -> None:
-    for note in notes[:20]:
-        if isinstance(note, str) and note not in getattr(error, "__notes__", ()):
-            error.add_note(note[:2000])
 
 
 def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:

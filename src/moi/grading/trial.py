@@ -27,22 +27,22 @@ class Trial:
     """The run of the test at ``place``; ``step`` says what it does.
 
     There are two other ways to run it. In the way "unchanged", what a learner's function changes beside what the
-    reference does stays as it was. In the way "kept", what either side keeps of the other's data is one thing on both.
+    reference does stays as it was. In the way "held", what either side holds of the other's data is one thing on both.
     """
 
     def __init__(self, judge: Judge, place: int, step: dict[str, Any], way: str = "") -> None:
         self.judge = judge
         self.place = place
         self.step = step
-        self.take_changes, self.kept = way != "unchanged", way == "kept"
+        self.take_changes, self.held = way != "unchanged", way == "held"
         self.wanted = judge.wanted(judge.staged[place][2])
         self.started = monotonic()
         self.sessions: list[Session] = []
         self.others: list[Session] = []  # what bears out an answer
         # Found out in it:
         self.changed = False  # whether the learner's code has changed what the reference does not
-        self.keeps: set[str] = set()  # by which uses something there keeps, or gives away, data
-        self.keeps_more = False  # whether by others than with the reference
+        self.holds: set[str] = set()  # by which uses something there holds, or gives away, data
+        self.holds_more = False  # whether by others than with the reference
 
     def run(self) -> list[Any]:
         """The outputs."""
@@ -67,8 +67,8 @@ class Trial:
                 with there, texts, imported_there(self._session), judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
                 for session in self.sessions:
-                    self.keeps |= (keeps := session.keeps())
-                    self.keeps_more |= session.allowed is not None and not keeps <= session.allowed
+                    self.holds |= (holds := session.holds())
+                    self.holds_more |= session.allowed is not None and not holds <= session.allowed
             finally:
                 judge.testing = judge.evaluates = False
         if ideas:
@@ -130,7 +130,7 @@ class Trial:
         for name in self.wanted:
             space.pop(name, None)
         space.update(found | {name: imported[name] for name in found if name in imported})
-        if self.kept or self.step["together"]:
+        if self.held or self.step["together"]:
             names = (*self.wanted, *self.step["binds"]) if self.step["together"] else ()
             with contextlib.suppress(Gone, Failed, CannotCross):
                 session.share(space, [name for name in names if name not in imported], judge.environment)
