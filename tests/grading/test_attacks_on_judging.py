@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import random
 import socket
 import struct
 import subprocess
@@ -248,7 +249,7 @@ class Nothing(Folder):
     """A folder without a file."""
 
     def __init__(self) -> None:
-        pass
+        self.root = Path.cwd()
 
     def changes(self) -> dict[str, bytes | None]:
         return {}
@@ -298,11 +299,39 @@ def test_whatever_a_message_says_beside_it_has_an_answer_or_ends_the_line(warned
     ours, theirs = socket.socketpair()
     session = Session(ours, frozenset(), frozenset(), lambda name: False, Nothing())
     target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
-    data = packed(["answer", 5, [], [[], {}, warned, told], []])
+    data = packed(["answer", 5, [], [[], {}, warned, told, None, None], []])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True):
         theirs.send(struct.pack("!I", len(data)) + data)
         with contextlib.suppress(Gone):
             assert session.call(target, (), {}) == 5
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    place=FORMS | st.sampled_from([".", "box", "..", "box/..", "/", "no"]),
+    state=FORMS
+    | st.builds(
+        lambda last, gauss, *of_numpy: [[3, [*random.getstate()[1][:-1], last], gauss], [bytes(2496), *of_numpy]],
+        st.just(1) | SCALARS, st.none() | SCALARS, st.integers(-5, 1000) | SCALARS, st.just(0) | SCALARS,
+        st.just(0.5) | SCALARS,
+    ),
+)  # fmt: skip
+def test_whatever_is_said_of_folder_and_random_state_does_no_harm(
+    place: Any, state: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "box").mkdir(exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    ours, theirs = socket.socketpair()
+    session = Session(ours, frozenset(), frozenset(), lambda name: False, Folder())
+    target = session.resolve(["object", 0, ["class", 9, "a", "A", None, [], [], [], None, []], "", None])
+    data = packed(["answer", 5, [], [[], {}, [], [], place, state], []])
+    with theirs, contextlib.closing(session):
+        theirs.send(struct.pack("!I", len(data)) + data)
+        with contextlib.suppress(Gone):
+            assert session.call(target, (), {}) == 5
+    assert Path.cwd() in (tmp_path, tmp_path / "box")
+    assert 0 <= random.random() < 1 and isinstance(random.gauss(0, 1), float)
+    assert 0 <= np.random.get_state()[2] <= 624 and 0 <= np.random.rand() < 1
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -330,7 +359,7 @@ def test_only_so_many_warnings_and_messages_are_taken(caplog: pytest.LogCaptureF
     form = [error_form("UserWarning", ["mind"], {}), "mind", None, "", []]
     warned = [["__main__", form]] * 2000 + [["__main__", [*form, "long" * 5000]]]
     told = [MESSAGE | {"msg": "long" * 5000}, *[MESSAGE] * 2000]
-    data = packed(["answer", 5, [], [[], {}, warned, told], []])
+    data = packed(["answer", 5, [], [[], {}, warned, told, None, None], []])
     with theirs, contextlib.closing(session), warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         sending = threading.Thread(target=theirs.sendall, args=(struct.pack("!I", len(data)) + data,))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+_WORDS = 624  # of a state
 seeds = [0]  # how often a state was set here, see watch_seeds
 
 
@@ -36,14 +37,18 @@ def _counted(setting: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def have(state: list[Any]) -> None:
-    """Go on from such a state."""
+    """Go on from such a state. Raises ``ValueError`` or ``TypeError`` if it is none."""
     (version, words, gauss), *numpy_has = state
+    if not (gauss is None or type(gauss) is float):
+        raise ValueError("no random state")
     random.setstate((version, tuple(words), gauss))
     if numpy_has and "numpy" in sys.modules:
         import numpy
 
-        [[words, *rest]] = numpy_has
-        numpy.random.set_state(("MT19937", numpy.frombuffer(words, numpy.uint32), *rest))
+        [[words, place, *rest]] = numpy_has
+        if not (type(place) is int and 0 <= place <= _WORDS):  # numpy does not look, and reads there
+            raise ValueError("no random state")
+        numpy.random.set_state(("MT19937", numpy.frombuffer(words, numpy.uint32), place, *rest))
 
 
 def _both(chance: Any, of_numpy: Any) -> list[Any]:

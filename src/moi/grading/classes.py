@@ -55,11 +55,16 @@ class Classes:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.made: dict[int, Any] = {}  # by handle
+        self.derived_here: list[Any] = []  # those that a test has derived: the learner's code may give them more
 
     def of(self, form: Any) -> Any:
         """The class of this form, always the same one."""
         _, handle, module, name, words, bases, special, above_it, base, abstract = form
         made = self.made.get(handle)
+        if made in self.derived_here:
+            own = body_of_class(special, self.session.special, None)
+            for each in [each for each in own.keys() & special if each not in dict_here(made)]:
+                type.__setattr__(made, each, own[each])
         if made is None:
             last = str(name).rpartition(".")[2]
             if above_it:
@@ -86,6 +91,8 @@ class Classes:
                 type.__setattr__(made, "_moi_bases", tuple(there) or (object,))
                 if data is None and (looks := [each for base in there for each in _passes_for(base)]):
                     type.__setattr__(made, "_moi_looks", type(last, tuple(looks[:1]), {}))
+                    if issubclass(looks[0], list) and "__radd__" not in special:
+                        type.__setattr__(made, "__radd__", _after)
                 if abstract:
                     type.__setattr__(made, "__abstractmethods__", frozenset(map(str, abstract)))
             else:
@@ -113,12 +120,14 @@ class Classes:
 
     def derived(self, name: str, bases: tuple[Any, ...], body: dict[str, Any], options: dict[str, Any]) -> Any:
         """A class that a test derives from learners' classes: it is made over there, its functions stay here."""
-        if not all(is_remote(base) and "_moi_class" in dict_here(base) for base in bases):
-            raise CannotJudge("a class that a test derives from a learner's class can have no other base here")
+        learners = {base for base in bases if is_remote(base) and "_moi_class" in dict_here(base)}
+        if any(base.__module__ == "__main__" for base in bases if base not in learners):
+            raise CannotJudge("a class that a test derives from a learner's class can have no base of the test's here")
         parts = [(key, *_part(value)) for key, value in body.items() if key not in _OF_STATEMENT]
         made, attributes = self.session.ask("derive", name, bases, parts, options)
-        if not is_remote(made) or made in bases or not set(bases).issubset(type.mro(made)):
+        if not is_remote(made) or made in bases or not learners.issubset(type.mro(made)):
             raise CannotJudge("no class can be derived from the learner's")
+        self.derived_here.append(made)
         if cell := body.get("__classcell__"):  # it has functions that ask `super`
             cell.cell_contents = made
             for each, names in attributes:
@@ -170,6 +179,11 @@ def _passes_for(base: Any) -> list[type]:
     if is_remote(base):
         return [base._moi_looks] if base._moi_looks else []
     return [base] if base in data_classes() and can_change_kind(base) else []
+
+
+def _after(self: Any, other: Any) -> Any:
+    """What a list gives with a learner's object after it whose class is a list."""
+    return other + list(self) if isinstance(other, list) else NotImplemented
 
 
 def _as_method(function: Any, owner: Any, kind: Any = None) -> Any:

@@ -30,6 +30,19 @@ class Folder:
         for name, content in (files or {}).items():
             self._write(name, content)
 
+    def place(self) -> str:
+        """Where in the folder this process is now: a name below it, or a dot."""
+        with contextlib.suppress(OSError):
+            where = os.getcwd()
+            return "." if where == str(self.root) else os.path.relpath(where, self.root)
+        return ".."
+
+    def go_to(self, where: object) -> None:
+        """Be where the other side is, if that is in the folder and there is such a place here."""
+        if where == "." or _is_inside(where):
+            with contextlib.suppress(OSError, ValueError):
+                os.chdir(self.root / str(where))
+
     def apply(self, files: Mapping[str, bytes | None]) -> None:
         """Write the ``files`` (None: remove), except those that are kept as they are, and what cannot be written."""
         inside = filter(_is_inside, files)

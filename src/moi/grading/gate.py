@@ -51,8 +51,9 @@ _GIVEN_AWAY = (
 
 
 _ITS_WORD = (
-    "worth a look: line {line} holds what a file, database or chart that this test has opened says against another "
-    "answer from the learner's process, which could make both alike: hold it against values that you write out"
+    "worth a look: line {line} holds what a file, database or chart that this test has opened, or an object of a class "
+    "that is made in the learner's process, says against another answer from there, which could make both alike: hold "
+    "it against values that you write out"
 )
 
 
@@ -99,7 +100,7 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
                 if step["together"] and (names := _given_away(step)):
                     words = _GIVEN_AWAY.format(names=" and ".join(f"`{name}`" for name in names))
                     yield Finding(notebook.name, step["name"], words, serious=False)
-                for line in _by_their_word(step) if step["opens"] else ():
+                for line in _by_their_word(step):
                     yield Finding(notebook.name, step["name"], _ITS_WORD.format(line=line), serious=False)
             staged = as_released(notebook)
             for cell, score, _ in scores(notebook, staged, bench.run(staged)):
@@ -125,8 +126,9 @@ def _given_away(step: dict[str, Any]) -> list[str]:
 
 
 def _by_their_word(step: dict[str, Any]) -> list[int]:
-    """The lines that hold what something says that the test has opened against another answer from over there."""
+    """The lines that hold what something says that the test has made over there against another answer from there."""
     code = Code(step["source"])
+    makes = {*(("open", "plt", "sqlite3") if step["opens"] else ()), *(step["mixed"] if step["classes"] else ())}
 
     def said(node: ast.AST, opened: Set[str]) -> list[bool]:
         """For each answer from over there in ``node``, whether it is that of something opened."""
@@ -134,7 +136,7 @@ def _by_their_word(step: dict[str, Any]) -> list[int]:
         while isinstance(root, (ast.Call, ast.Attribute, ast.Subscript)):
             root = root.func if isinstance(root, ast.Call) else root.value
         name = root.id if isinstance(root, ast.Name) else ""
-        if name in opened or name in ("open", "plt", "sqlite3"):
+        if name in opened or name in makes:
             return [True]
         if name in step["wanted"]:
             return [False]
@@ -152,7 +154,8 @@ def _by_their_word(step: dict[str, Any]) -> list[int]:
                 held = [call]
             case _:
                 continue
-        if any(len(answers := said(each, opened)) > 1 and True in answers for each in held):
+        answers = [said(each, opened) for each in held]
+        if any(True in each and (len(each) > 1 if step["opens"] else False in each) for each in answers):
             found.add(node.lineno)
     return sorted(found)
 

@@ -112,6 +112,7 @@ class Judge:
         self.testing = self.evaluates = False  # whether a test cell is running, and may run a text of the learner's
         self.patches = Patches()
         self.environment = dict(os.environ)  # as it is before any test
+        self.shell.user_ns["issubclass"] = _derives
         self.shell.ast_transformers.append(Watched())
         watch_unittest()
         chance.watch_seeds()
@@ -120,6 +121,7 @@ class Judge:
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
         setattr(inspect, "getmembers", _members(inspect.getmembers))  # noqa: B010
         setattr(inspect, "getsource", _source(inspect.getsource))  # noqa: B010
+        setattr(json.JSONEncoder, "default", _as_json(json.JSONEncoder.default))  # noqa: B010
         warnings.showwarning = self._show_warning
         self.until = 10 * self.timeout  # many slow cells are one slow submission
         trusted = "\n".join(step["source"] for step in self.steps if step["trusted"])
@@ -504,6 +506,24 @@ def _members(function: Callable[..., Any]) -> Callable[..., Any]:
         return [(name, value) for name, value in found if predicate is None or predicate(value)]
 
     return members
+
+
+def _derives(kind: Any, others: Any) -> bool:
+    """``issubclass``, which says yes also to a learner's class that is a list or dictionary over there."""
+    looks: Any = getattr(kind, "_moi_looks", None) if is_remote(kind) else None
+    return issubclass(kind, others) or (looks is not None and issubclass(looks, others))
+
+
+def _as_json(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, which writes what is no data, for a learner's object whose class is a list or dictionary."""
+
+    @functools.wraps(function)
+    def default(encoder: Any, thing: Any) -> Any:
+        if is_remote(thing) and isinstance(thing, (list, dict)):
+            return list(thing) if isinstance(thing, list) else {key: thing[key] for key in thing}
+        return function(encoder, thing)
+
+    return default
 
 
 def _source(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -72,12 +72,16 @@ class Agent(Line):
         self.objects: list[Any] = []
         self.handles: dict[int, int] = {}
         self.classes: dict[int, Any] = {}  # their forms, by handle
+        self.derived: set[int] = set()  # handles of those that a test has derived: they may come to have more
         self.foreign: dict[int, Any] = {}
         self.foreign_classes: dict[str, type] = {}
         # Of objects of the judge's, by id of the copy: number, copy, content when it came, and as it is written here.
         self.copies: dict[int, tuple[int, Any, bytes, bytes]] = {}
         self._telling = 0  # errors within each other
         self.folder = Folder()
+        self.place = "."  # in it, as the judge knows
+        self.seeds = 0  # see chance.seeds
+        chance.watch_seeds()
         self.warned: list[Any] = []
         self.logged: list[dict[str, Any]] = []
         self.patched = Patched()
@@ -134,6 +138,7 @@ class Agent(Line):
         self.end.close()
         self.end = socket.socket(fileno=descriptor)
         self.begin()
+        self.place, self.seeds = ".", chance.seeds[0]
         recorder = self.shell.recorder
         sys.stdout, sys.stderr = Stream("stdout", recorder), Stream("stderr", recorder)
         used = sum(os.times()[:2])
@@ -247,6 +252,8 @@ class Agent(Line):
                 body[key] = kinds[kind](_of_class(value)) if kind else _of_class(value)
         made = types.new_class(name, bases, options, lambda space: space.update(body))
         own = [base for base in made.__mro__ if base.__module__ == "__main__"]
+        self.export(made)
+        self.derived.add(self.handles[id(made)])
         return made, [(each, [str(key) for key in vars(each)]) for each in own]
 
     def do_place(self, target: Any) -> Any:
@@ -299,7 +306,7 @@ class Agent(Line):
     def _class(self, kind: type, handle: int | None) -> Any:
         if handle is None:
             return self.export(kind)
-        if handle not in self.classes:  # as it is when the judge sees it first
+        if handle not in self.classes or handle in self.derived:  # as it is when the judge sees it first
             self.classes[handle] = self._class_form(kind, handle)
         return self.classes[handle]
 
@@ -383,18 +390,26 @@ class Agent(Line):
     def attach(self) -> Any:
         shown = [_sendable(output) for output in self.shell.recorder.take()] if self.shell.recorder.outputs else []
         warned, self.warned, messages, self.logged = self.warned, [], self.logged, []
-        return [shown, self.folder.changes(), warned, messages]
+        before, self.place = self.place, self.folder.place()
+        place = self.place if self.place != before else None
+        seeds, self.seeds = self.seeds, chance.seeds[0]
+        state = chance.state() if self.seeds != seeds else None  # set, and so may be what the test goes on from
+        return [shown, self.folder.changes(), warned, messages, place, state]
 
     def detach(self, attached: Any) -> None:
         if attached is None:
             return
-        files, state, printed = attached
+        files, state, printed, place = attached
         if printed:
             with contextlib.suppress(Exception):
                 sys.stdout.write(printed)
         self.folder.apply(files)
+        if place is not None:
+            self.folder.go_to(place)
+            self.place = self.folder.place()
         if state:
             chance.have(state)
+            self.seeds = chance.seeds[0]
 
     def may_ask_now(self) -> None:
         if not self._open:
@@ -502,7 +517,12 @@ def _of_class(value: Any) -> Any:
     """``value`` as it is an attribute of a class: a function of the test's is then a method."""
     kind = type(value).__name__ if issubclass(type(value), Foreign) else ""
     if kind == "function":
-        return lambda *given, **named: value(*given, **named)
+
+        def method(*given: Any, **named: Any) -> Any:
+            return value(*given, **named)
+
+        method.__name__, method.__doc__ = vars(value).get("__name__", "method"), vars(value)["__doc__"]
+        return method
     return property(lambda _: value()) if kind == "PropertyMock" else value
 
 

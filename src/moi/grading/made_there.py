@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from moi.grading.session import Session
 
 # What a test makes by these, for a learner's function to use, is made where that function runs; None: by all.
-_MADE_THERE: dict[str, tuple[str, ...] | None] = {"matplotlib.pyplot": None, "sqlite3": ("connect",)}
+_MADE_THERE: dict[str, tuple[str, ...] | None] = {
+    "matplotlib.pyplot": None,
+    "sqlite3": ("connect",),
+    "csv": ("writer", "DictWriter"),
+    "queue": ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue"),
+    "threading": ("Lock", "RLock", "Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier"),
+    "concurrent.futures": ("ThreadPoolExecutor",),
+    "xml.etree.ElementTree": ("Element", "SubElement", "fromstring", "parse", "XML"),
+}
 _READ_HERE = ("imread",)
 
 
@@ -33,6 +41,8 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
     def forwarded(module: str, name: str, function: Any) -> Any:
         @functools.wraps(function)
         def there(*given: Any, **named: Any) -> Any:
+            if _MADE_THERE.get(module) and "ipython-input" not in sys._getframe(1).f_code.co_filename:
+                return function(*given, **named)  # by a library, for itself
             return ask("apply", module, name, given, tuple(named.items()))
 
         return there
@@ -48,11 +58,12 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
     for module, names in _MADE_THERE.items():
         if module in sys.modules or module.partition(".")[0] in text:
             place = importlib.import_module(module)
-            public = {name: found for name, found in vars(place).items() if not name.startswith("_")}
-            functions = [name for name, found in public.items() if isinstance(found, FunctionType)]
-            functions = [name for name in functions if name not in _READ_HERE]
-            others += [(place, name, forwarded(place.__name__, name, public[name])) for name in names or functions]
-    with _in_place_of(space, {"open": opened}, others):
+            functions = [name for name, found in vars(place).items() if isinstance(found, FunctionType)]
+            functions = [name for name in functions if not name.startswith("_") and name not in _READ_HERE]
+            for name in names or functions:
+                others.append((place, name, forwarded(place.__name__, name, getattr(place, name))))
+    same = [(name, other) for place, own, other in others for name in space if space[name] is getattr(place, own)]
+    with _in_place_of(space, {"open": opened, **dict(same)}, others):
         yield
 
 
@@ -69,8 +80,9 @@ def _in_place_of(
         space.update(names)
         yield
     finally:
-        for place, name, own in before:
+        for (place, name, own), (_, _, other) in zip(before, attributes, strict=True):
             setattr(place, name, own)
+            space.update({here: own for here, value in space.items() if value is other and here not in names})
         for name, other in names.items():
             if space.get(name) is other:
                 del space[name]
@@ -121,6 +133,28 @@ def evaluated_there(space: dict[str, Any], text: str, session: Callable[[], Sess
     names |= {name: of_library(value) for name, value in space.items() for _, _, each in found if value is each}
     with _in_place_of(space, names, [(place, name, of_library(function)) for place, name, function in found]):
         yield
+
+
+@contextlib.contextmanager
+def classes_there(names: Collection[str], session: Callable[[], Session]) -> Iterator[None]:
+    """Have the test's classes of these ``names`` made over there, where the learner's code takes them or is in them."""
+    usual: Callable[..., Any] = builtins.__build_class__
+
+    def build(body: Any, name: str, *bases: Any, **options: Any) -> Any:
+        if name not in names or "ipython-input" not in body.__code__.co_filename:
+            return usual(body, name, *bases, **options)
+        bases = tuple(base for base in bases if base is not object)
+
+        def there(name: str, bases: tuple[Any, ...], space: dict[str, Any], **options: Any) -> Any:
+            return session().derived(name, bases, space, options)
+
+        return usual(body, name, *bases, metaclass=there, **options)
+
+    setattr(builtins, "__build_class__", build)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(builtins, "__build_class__", usual)  # noqa: B010
 
 
 @contextlib.contextmanager

@@ -38,6 +38,7 @@ _CHANGES_FIRST = _words(
 _RUNS = ("eval", "exec", "compile")
 _RUN_IN_LIBRARIES = ("eval", "query", "sympify", "parse_expr")
 _READS = _words("open input read read_text readline readlines getvalue stdout")
+_PUTS = ("patch", "object", "setattr")
 _PYTHON_MAGICS = ("time", "capture", "prun")
 _MACHINERY = _words(
     "__class_getitem__ __del__ __dir__ __doc__ __getattribute__ __getnewargs__ __getstate__ __init_subclass__ __new__"
@@ -182,6 +183,32 @@ class Code:
                 return True
         return False
 
+    def classes_with(self, learners: Set[str]) -> set[str]:
+        """The cell's classes in which something of these names has a part, or that are patched in; and their bases.
+
+        But for those that a library's decorator takes, or a class of classes makes.
+        """
+
+        def said(*parts: ast.AST) -> bool:
+            return any(isinstance(n, ast.Name) and n.id in learners for part in parts for n in ast.walk(part))
+
+        nodes = [node for tree in self.trees() for node in ast.walk(tree)]
+        classes = {node.name: node for node in nodes if isinstance(node, ast.ClassDef)}
+        found = set[str]()
+        for name, each in classes.items():
+            values = (n.value for n in each.body if isinstance(n, (ast.Assign, ast.AnnAssign)) and n.value)
+            around = (d for n in each.body if isinstance(n, ast.FunctionDef) for d in n.decorator_list)
+            if said(*each.decorator_list, *each.bases, *values, *around):
+                found.add(name)
+        for node in nodes:
+            if isinstance(node, ast.Call) and (said(node.func) or _last_name(node) in _PUTS):
+                found |= {n.id for n in node.args if isinstance(n, ast.Name)}
+        for name, each in reversed(classes.items()):  # a base stands before what derives from it
+            if name in found:
+                found |= {base.id for base in each.bases if isinstance(base, ast.Name)}
+        left = {name for name, each in classes.items() if each.keywords or not all(map(said, each.decorator_list))}
+        return found & classes.keys() - left
+
     def changed(self) -> Iterator[str]:
         """The names of objects that the cell changes in place: module level names, not those of a function."""
         for tree in self.trees():
@@ -210,6 +237,9 @@ class Analysis:
                 names |= dict.fromkeys(code.bound())
                 names |= dict.fromkeys(name for name in code.changed() if name in given)
             if role in ("given", "free", "answer"):  # a class of a given cell may be derived from
+                special |= {name for tree in code.trees() for name in _special_methods(tree)}
+        for role, code in codes:
+            if role == "test" and code.classes_with(names.keys()):
                 special |= {name for tree in code.trees() for name in _special_methods(tree)}
         imports = {module for _, code in codes for tree in code.trees() for module in _imports(tree)}
         return cls(tuple(sorted(imports)), tuple(names), tuple(sorted(special)))
@@ -288,6 +318,8 @@ def _is_module(name: str) -> bool:
 
 def _special_methods(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_special(node.attr):
+            yield node.attr
         if isinstance(node, ast.ClassDef):
             yield from _own_special_methods(node)
             for base in node.bases:
@@ -310,8 +342,12 @@ def _own_special_methods(node: ast.ClassDef) -> Iterator[str]:
             name = inside.name
         elif isinstance(inside, ast.Name) and isinstance(inside.ctx, ast.Store):
             name = inside.id
-        if name.startswith("__") and name.endswith("__") and len(name) > 4:
+        if _is_special(name):
             yield name
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__") and len(name) > 4
 
 
 def _last_name(node: ast.AST) -> str:

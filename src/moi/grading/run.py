@@ -36,6 +36,10 @@ from moi.grading.watch import end, watched
 from moi.grading.zygote import LARGEST
 
 _MOST_GIVEN_UP = 3  # tests of a submission
+# What may have to be one, or over there, for a test to be judged well; tried one after the other.
+_WAYS: tuple[tuple[str, ...], ...] = (
+    ("held",), ("together",), ("opens",), ("together", "opens"), ("classes",), ("together", "classes"), (),
+)  # fmt: skip
 _SLOWEST = 60  # seconds in which a warmed parent forks, or ends what it has forked
 
 
@@ -96,10 +100,10 @@ class Bench:
         """The reference, with what answers and tests have together only in those tests that need it."""
         found = self.run(as_written(self.notebook))
         doubtful = _not_judged_well(found)
-        for ways in (("held",), ("together",), ("opens",), ("together", "opens"), ()):
-            if doubtful:
+        for ways in _WAYS:
+            if doubtful and ("classes" not in ways or any(self.steps[cell]["mixed"] for cell in doubtful)):
                 for cell in doubtful:
-                    self.steps[cell].update({way: way in ways for way in ("held", "together", "opens")})
+                    self.steps[cell].update({way: way in ways for way in ("held", "together", "opens", "classes")})
                 found = self.run(as_written(self.notebook))
                 doubtful &= _not_judged_well(found)
         return found
@@ -351,6 +355,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
             "wanted": [], "calls": [], "imports": [], "sentences": [], "held": False, "together": False, "opens": False,
+            "classes": False, "mixed": [],
             "homes": {}, "sets": [], "binds": [], "evaluates": False,
         }  # fmt: skip
         if cell.kind == "code":
@@ -370,6 +375,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                     step["homes"] = {name: homes[name] for name in learners & code.mentioned()}
                 calls = code.called() if code else set()
                 step["sets"] = sorted(set(set_by(code.tree))) if code else []
+                step["mixed"] = sorted(code.classes_with(learners)) if code else []
                 step["evaluates"] = code is not None and code.evaluates(learners)
                 step["binds"] = sorted((bound & mentioned) - learners)
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),

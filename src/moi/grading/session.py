@@ -113,6 +113,7 @@ class Session(Line):
         self._asking = threading.RLock()  # the threads of a test ask one after the other
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
+        self._place = "."  # in the folder, as the learner's process knows
         self._logged: list[dict[str, Any]] = []  # messages of the learner's code
         self._shared: Shared | None = None
         self._printed: list[str] = []  # by the test, where the learner's code may have it go elsewhere
@@ -251,23 +252,31 @@ class Session(Line):
         self._chance, self._seeds = now, seeds
         printed = "".join(self._printed)
         self._printed.clear()
-        return [self.folder.changes(), sent, printed[:_MOST_PRINTED]]
+        before, self._place = self._place, self.folder.place()
+        place = self._place if self._place != before else None
+        return [self.folder.changes(), sent, printed[:_MOST_PRINTED], place]
 
     def detach(self, attached: Any) -> None:
         if attached is None:
             return
         try:
-            shown, files, warned, messages = attached
+            shown, files, warned, messages, place, state = attached
             files = dict(files)
             others = {
                 name for name in files if self.folder.differs(name, files[name]) and not self.meant(f"writes {name}")
             }
             self.folder.apply(self.taken(files, others))
+            if place is not None and self.meant("goes to another folder"):
+                self.folder.go_to(place)
+                self._place = self.folder.place()
+            if state is not None and self.meant("sets the random state"):
+                chance.have(state)
+                self._chance, self._seeds = chance.state(), chance.seeds[0]
             self.errors.take_warnings(warned)
             self._logged += logged.plain(messages)[: logged.MOST_MESSAGES - len(self._logged)]
             if shown:
                 self.show([output for output in shown if isinstance(output, dict)])
-        except (TypeError, ValueError, OSError, CannotCross):
+        except (TypeError, ValueError, OverflowError, OSError, CannotCross):
             raise self._lost("it sent what is no message") from None
 
     def change(self, changes: Any, crossing: Crossing) -> None:

@@ -13,7 +13,7 @@ from moi.grading import checks, told
 from moi.grading.codec import CannotCross
 from moi.grading.copies import watch
 from moi.grading.line import Failed, Gone
-from moi.grading.made_there import evaluated_there, imported_there, made_there
+from moi.grading.made_there import classes_there, evaluated_there, imported_there, made_there
 from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
 
@@ -49,6 +49,7 @@ class Trial:
         judge, step, ideas, nothing = self.judge, self.step, list[str](), contextlib.nullcontext()
         judge.say("at", self.place)
         judge.shown.clear()
+        began_in = judge.folder.place()
         # Where names are together, so are files that the test makes elsewhere.
         tempfile.tempdir = str(judge.folder.root) if step["together"] or step["opens"] else None
         checks.hidden, checks.anew = step["hidden"], self._anew
@@ -64,13 +65,16 @@ class Trial:
                 kept, space = judge.folder.kept, judge.shell.user_ns
                 there = made_there(space, step["text"], kept, self._ask) if step["opens"] else nothing
                 texts = evaluated_there(space, step["text"], self._session) if step["evaluates"] else nothing
-                with there, texts, imported_there(self._session), judge.patches.of(step["sets"], space):
+                classes = classes_there(step["mixed"], self._session) if step["classes"] else nothing
+                modules = imported_there(self._session)
+                with there, texts, classes, modules, judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
                 for session in self.sessions:
                     self.holds |= (holds := session.holds())
                     self.holds_more |= session.allowed is not None and not holds <= session.allowed
             finally:
                 judge.testing = judge.evaluates = False
+                judge.folder.go_to(began_in)
         if ideas:
             outputs.insert(0, told.report(ideas))
         if failure is not None:
