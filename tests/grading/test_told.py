@@ -252,6 +252,34 @@ def test_one_function_that_does_not_end_leaves_the_words_on_others(tmp_path: Pat
     assert outputs[4][0]["text"].splitlines()[0] == "✗ b (1): gives 3 (got 3)"
 
 
+# A test whose visible lines end in something that they show, and a hidden one that a wrong answer fails.
+ENDINGS = (
+    '"Check that it doubles."',
+    "double(3)",
+    "pd.DataFrame({'v': [double(3)]}).head()",
+    "1",
+    "display(double(3))",
+)
+FAILING = (
+    WRONG,
+    "def double(x):\n    return y",
+    "double = None",
+    "def double(x):\n    return {3: 6}[x]",
+    "def double(x):\n    if x == 30:\n        import os\n        os._exit(0)\n    return 2 * x",
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_visible_lines_show_gives_no_points(ending: str, tmp_path: Path) -> None:
+    test = f"{ending}\n" + HIDDEN.format("assert double(30) == 60, f'got {double(30)}'")
+    solution = "### BEGIN SOLUTION\ndef double(x):\n    return 2 * x\n### END SOLUTION"
+    assignment = course(tmp_path, ("given", GIVEN), ("answer", solution), ("test 1", test))
+    with Bench(assignment.notebooks[0]) as bench:
+        for wrong in FAILING:
+            staged = handed_in(assignment, {1: wrong})
+            assert list(scores(assignment, staged, bench.run(staged)).values()) == [0], wrong
+
+
 # What hidden lines leave behind in the judge: the lines of the test that set it, and how a function says what it sees.
 LEFT_BEHIND = {
     "a file of the course": ("pd.DataFrame({'v': [987654]}).to_csv('own.csv')", "list(pd.read_csv('own.csv')['v'])"),

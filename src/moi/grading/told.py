@@ -204,10 +204,13 @@ def settled(outputs: list[Any], step: dict[str, Any]) -> bool:
 
 
 def merged(outputs: list[Any], visible: list[Any] | None, step: dict[str, Any]) -> list[Any]:
-    """``outputs`` of all tests of a cell, but what a learner is told as it is in those of the ``visible`` ones."""
+    """``outputs`` of all tests of a cell, but what a learner is told as it is in those of the ``visible`` ones.
+
+    These show what they show, and give no mark: nbgrader would take the first result of a cell for it.
+    """
     visible = visible or []
     errors = [output for output in visible if output["output_type"] == "error"]
-    result = [o for o in visible if o in for_learners(visible) and o not in errors and "ideas" not in o]
+    result = [_shown(o) for o in visible if o in for_learners(visible) and o not in errors and "ideas" not in o]
     for output in outputs:
         if output["output_type"] == "error" and errors:
             result.append(output | {"ename": errors[0]["ename"], "evalue": errors[0]["evalue"]})
@@ -217,6 +220,13 @@ def merged(outputs: list[Any], visible: list[Any] | None, step: dict[str, Any]) 
         elif output["output_type"] == "error" or output not in for_learners(outputs):
             result.append(output)
     return result
+
+
+def _shown(output: dict[str, Any]) -> dict[str, Any]:
+    """``output``, but a result as what is displayed."""
+    if output["output_type"] != "execute_result":
+        return output
+    return {"output_type": "display_data", **{key: output[key] for key in ("data", "metadata") if key in output}}
 
 
 def _retold(ideas: list[list[str]], visible: Mapping[str, str], sentences: Collection[str]) -> list[list[str]]:
