@@ -414,7 +414,9 @@ class Codec:
             if crossing.states[number] != before:
                 numbers.append(number)
         crossing.looked += sum(map(len, crossing.states.values()))
-        return self._written(lambda of: [[n, self._form(crossing.things[n], of)] for n in numbers], crossing)
+        forms = self._written(lambda of: [[n, self._form(crossing.things[n], of)] for n in numbers], crossing)
+        self.note_states(crossing)  # of what is new in them: it may change as well
+        return forms
 
     def changes(self, changed: Any, crossing: Crossing) -> Any:
         """What the other side has :meth:`changed`, for :meth:`bring_back`: of each thing its number and form now."""

@@ -54,6 +54,15 @@ def serve(end: socket.socket, learners: socket.socket) -> None:
 _STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"}
 
 
+# Who runs only texts that it has made up itself.
+_RUN_THEIR_OWN = frozenset(
+    """
+    importlib zipimport runpy collections dataclasses enum functools inspect traceback linecache unittest IPython
+    traitlets numpy scipy numexpr matplotlib attr networkx numba decorator moi
+    """.split()  # noqa: SIM905
+)
+
+
 class _Desk(Line):
     follows = False
 
@@ -95,6 +104,7 @@ class Judge:
         self.changed: list[int] = []
         self.ways: dict[int, str] = work["ways"]  # of tests at these places, see Trial
         self.earned: dict[int, float] = {}  # by place
+        self.gives: list[int] = []  # places of those of them that copies may have kept from their points
         self.twice: dict[str, list[int]] = {"held": [], "unchanged": []}  # places of tests to be tried so as well
         self.seen: dict[int, Any] = {}  # by test cell
         self.not_right: set[int] = set()  # test cells
@@ -128,6 +138,8 @@ class Judge:
         self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
         self.secret = trusted.encode("utf-8", "surrogatepass")
         self.words = frozenset(re.findall(r"\w+", trusted))
+        self.own_texts = "".join(trusted.split())
+        self.compilers: set[str] = set()  # packages that have compiled the author's own texts
 
     def judge(self) -> dict[str, Any]:
         """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things.
@@ -152,7 +164,7 @@ class Judge:
             "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
             "seen": self.seen if self.work["seen"] is None else {}, "mistaken": self.mistaken, "again": self.again,
             "left_out": self.left_out, "kept": self.kept, "slow": sorted(self.slow), "lost": self.lost,
-            "earned": self.earned, "twice": self.twice, "ways": {},
+            "earned": self.earned, "twice": self.twice, "ways": {}, "gives": self.gives,
         }  # fmt: skip
 
     def _import(self, statements: list[tuple[str, list[str]]]) -> None:
@@ -389,8 +401,10 @@ class Judge:
         as_known = known is not None and self.seen[cell][1] == known[1]
         if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
-        if earned > 0 and (trial.holds_more or (trial.holds and step["held"])):
+        if step["held"] and not step["together"] and (trial.gives or (earned > 0 and trial.holds)):
             self.twice["held"].append(place)
+            if trial.gives:
+                self.gives.append(place)
         if trial.changed:
             self.changed.append(cell)
             self._give_again(place)
@@ -412,10 +426,8 @@ class Judge:
         """Let no test run what a learner has written."""
         if not self.testing:
             return
-        if event == "compile" and self.evaluates and given[0] is not None:
-            by = sys._getframe(1).f_code.co_filename
-            if "ipython-input" in by or by == "<string>":
-                raise CannotJudge("a test may not run a text that the learner may have written: let the answer do that")
+        if event in ("compile", "exec") and not self._may_run(event, given[0], sys._getframe(1)):
+            raise CannotJudge("a test may not run a text that the learner may have written: let the answer do that")
         file = str(given[0].co_filename) if event == "exec" else ""
         of_folder = file and os.path.lexists(file) and Path(os.path.abspath(file)).is_relative_to(self.folder.root)
         if event in _STARTS or of_folder:
@@ -423,6 +435,22 @@ class Judge:
                 "a test may not start a program, load code from the working folder or unpickle more than plain data: "
                 "the learner may have written it"
             )
+
+    def _may_run(self, event: str, code: Any, by: types.FrameType) -> bool:
+        """Whether a text that is compiled, or code that is run, ``by`` somebody while a test runs is no learner's."""
+        package = str(by.f_globals.get("__name__", "")).partition(".")[0]
+        if package in _RUN_THEIR_OWN or (event == "exec" and os.path.isabs(code.co_filename)):
+            return True
+        if "ipython-input" in by.f_code.co_filename:  # what the test itself runs was looked at before
+            return not self.evaluates or (event == "compile" and not isinstance(code, (str, bytes)))
+        if event == "exec":
+            return package in self.compilers
+        if isinstance(code, (str, bytes)) and package != "ast":
+            text = code if isinstance(code, str) else code.decode("utf-8", "replace")
+            if "".join(text.split()) not in self.own_texts:
+                return False
+            self.compilers.add(package)
+        return True
 
     def show(self, outputs: list[Any]) -> None:
         """What the learner's code has shown during a test goes where the test wants it, or to the instructor."""

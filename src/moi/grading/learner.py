@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import gc
 import importlib
 import inspect
 import io
@@ -19,7 +18,6 @@ import sys
 import traceback
 import types
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,7 @@ from moi.grading.content import content, fixed_base
 from moi.grading.coroutines import Deferred, run_to_end
 from moi.grading.crossing import Crossing, There
 from moi.grading.folder import Folder
-from moi.grading.line import MOST_TOGETHER, Failed, Line
+from moi.grading.line import Failed, Line
 from moi.grading.patches import Patched
 from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
@@ -52,7 +50,6 @@ OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "deri
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
-_OWN_REFERENCES = 3  # of what nobody but the agent holds: in what has crossed, by its name, and as an argument
 _MOST_HOLDS = 100
 _DEEPEST = 5  # of errors that were made from others
 
@@ -173,35 +170,15 @@ class Agent(Line):
         """What has been asked for so far that has something here hold what has crossed."""
         return sorted(self.holds)
 
-    def held(self, crossing: Crossing) -> list[int]:
+    def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
         if not self.done:
             return []
-        found = self._held_here(crossing)
+        found = self.held_here(crossing, outer)
         if self.together is not None:
-            return found[: max(MOST_TOGETHER - len(self.together.things), 0)]
+            return found
         if found and len(self.holds) < _MOST_HOLDS:
             self.holds.add(self.done)
         return []
-
-    def _held_here(self, crossing: Crossing) -> list[int]:
-        """The numbers of those things that something here holds, and of what lies in these."""
-        known = self.together.numbers if self.together is not None else {}
-        things, inside = crossing.things, dict[int, list[int]]()
-        for number in things:
-            if self.codec.is_mutable(things[number]):
-                inside[number] = list(map(id, gc.get_referents(things[number])))
-        counted = Counter(each for parts in inside.values() for each in parts)
-        held = set[int]()
-        for number in inside:
-            thing = things[number]
-            if id(thing) in known or sys.getrefcount(thing) - _OWN_REFERENCES > counted[id(thing)]:
-                held.add(number)
-        waiting = [*held]
-        while waiting:
-            parts = {crossing.numbers[part] for part in inside[waiting.pop()] if part in crossing.numbers}
-            waiting += parts & inside.keys() - held
-            held |= parts & inside.keys()
-        return [number for number in inside if number in held and id(things[number]) not in known]
 
     def do_take(self, names: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
         self.names.take(names)

@@ -135,10 +135,10 @@ def numpy_value(form: list[Any], of: Of) -> Any:
         return generator
     if kind == "np.random":
         state = numpy.random.RandomState()
-        parts = of(form[1])
-        if not 0 <= parts[2] <= 624:  # numpy does not look, and reads there
+        name, words, place, has, cached = of(form[1])
+        if type(place) is not int or not 0 <= place <= 624:  # numpy does not look, and reads there
             raise CannotCross("no state of a generator")
-        state.set_state(parts)
+        state.set_state((name, words, place, has, cached))
         return state
     raise CannotCross("no value of numpy")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import select
 import socket
 import struct
+import sys
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -19,6 +22,7 @@ _HEAD = struct.Struct("!I")
 _AT_ONCE = 1 << 16  # bytes
 _MOST_LOOKED = 5_000_000  # bytes, in one call: then its things are looked at only in the end
 MOST_TOGETHER = 100  # things
+_OWN_REFERENCES = 3  # of what nobody else here holds: in what has crossed, by its name, and as an argument
 _Kind = TypeVar("_Kind")
 
 
@@ -160,6 +164,8 @@ class Line:
         for number, _ in changes:
             if outer is not None and number in outer.states:
                 self.codec.note_state(outer, number)
+        if crossing is outer:
+            self.codec.note_states(outer)
 
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
         """Have things of ``crossing`` together."""
@@ -184,9 +190,31 @@ class Line:
                 self.detach(message[3])
                 self._serve(message)
 
-    def held(self, crossing: Crossing) -> list[int]:
-        """Which things of ``crossing`` this end holds, and wants to have together."""
+    def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
+        """Which things of ``crossing`` that are not in ``outer`` this end holds, and wants to have together."""
         return []
+
+    def held_here(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
+        """The numbers of those that something here holds, and of what lies in these; as many as can be together."""
+        known = self.together.numbers if self.together is not None else {}
+        before = outer.things.keys() if outer is not None else ()
+        things, inside = crossing.things, dict[int, list[int]]()
+        for number in things:
+            if number not in before and self.codec.is_mutable(things[number]):
+                inside[number] = list(map(id, gc.get_referents(things[number])))
+        counted = Counter(each for parts in inside.values() for each in parts)
+        held = set[int]()
+        for number in inside:
+            thing = things[number]
+            if id(thing) in known or sys.getrefcount(thing) - _OWN_REFERENCES > counted[id(thing)]:
+                held.add(number)
+        waiting = [*held]
+        while waiting:
+            parts = {crossing.numbers[part] for part in inside[waiting.pop()] if part in crossing.numbers}
+            waiting += parts & inside.keys() - held
+            held |= parts & inside.keys()
+        found = [number for number in inside if number in held and id(things[number]) not in known]
+        return found[: max(MOST_TOGETHER - len(known), 0)]
 
     def _serve(self, message: list[Any]) -> None:
         with self._turn:
@@ -219,7 +247,7 @@ class Line:
                 except BaseException as failure:
                     failed, form = failure, self.describe(failure)
                 given = result = None  # whoever counts references to what has crossed is not to find these
-                held = self.held(crossing) if failed is None else []
+                held = self.held(crossing, outer) if failed is None else []
                 self._send(["answer" if failed is None else "failed", form, changes, self.attach(), held])
                 self._hold(held, crossing)
                 if outer is not None:  # what was sent, the other end knows

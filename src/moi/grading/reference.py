@@ -36,7 +36,7 @@ _CHANGES_FIRST = _words(
     "fill_diagonal heapify heappop heappush heappushpop heapreplace insort insort_left insort_right setattr shuffle"
 )
 _RUNS = ("eval", "exec", "compile")
-_RUN_IN_LIBRARIES = ("eval", "query", "sympify", "parse_expr")
+_RUN_IN_LIBRARIES = ("eval", "exec", "query", "sympify", "parse_expr")
 _READS = _words("open input read read_text readline readlines getvalue stdout")
 _PUTS = ("patch", "object", "setattr")
 _PYTHON_MAGICS = ("time", "capture", "prun")
@@ -160,10 +160,16 @@ class Code:
         return found
 
     def evaluates(self, learners: Set[str]) -> bool:
-        """Whether the cell runs a text that may come from something of these names, or that it reads."""
+        """Whether the cell runs a text that may come from something of these names, that it reads, or that it is given.
+
+        So does what hands on a function that runs texts.
+        """
+        nodes = list(ast.walk(self.tree))
+        given_names = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
 
         def may_be(value: ast.AST, names: Set[str]) -> bool:
-            sources = learners | names | _READS
+            sources = learners | names | given_names | _READS
             return any(
                 (isinstance(node, ast.Name) and node.id in sources)
                 or (isinstance(node, ast.Attribute) and node.attr in _READS)
@@ -171,16 +177,18 @@ class Code:
             )
 
         theirs = self.bound_to(may_be)
-        for node in ast.walk(self.tree):
+        for node in nodes:
             match node:
                 case ast.Call(ast.Name(name), given) if name in _RUNS + _RUN_IN_LIBRARIES:
-                    pass
+                    if any(may_be(each, theirs) for each in given):
+                        return True
                 case ast.Call(ast.Attribute(attr=name), given) if name in _RUN_IN_LIBRARIES:
-                    pass
-                case _:
-                    continue
-            if any(may_be(each, theirs) for each in given):
-                return True
+                    if any(may_be(each, theirs) for each in given):
+                        return True
+                case ast.Name(name, ast.Load()) if name in _RUNS and id(node) not in called:
+                    return True
+                case ast.Attribute(attr=name) if name in _RUN_IN_LIBRARIES and id(node) not in called:
+                    return True
         return False
 
     def classes_with(self, learners: Set[str]) -> set[str]:

@@ -38,7 +38,7 @@ from moi.grading.zygote import LARGEST
 _MOST_GIVEN_UP = 3  # tests of a submission
 # What may have to be one, or over there, for a test to be judged well; tried one after the other.
 _WAYS: tuple[tuple[str, ...], ...] = (
-    ("held",), ("together",), ("opens",), ("together", "opens"), ("classes",), ("together", "classes"), (),
+    (), ("together",), ("opens",), ("together", "opens"), ("classes",), ("together", "classes"), (),
 )  # fmt: skip
 _SLOWEST = 60  # seconds in which a warmed parent forks, or ends what it has forked
 
@@ -158,20 +158,26 @@ class Bench:
                 given_up.append(line.at)
 
     def _try_again(self, made: Any, staged: Staged, ways: Mapping[int, str], again: Callable[..., Any]) -> None:
-        """Have tests tried in other ``ways`` too, all from the start; what they earn least counts."""
+        """Have tests tried in other ``ways`` too, all from the start; what they earn least counts.
+
+        But where the test holds what has crossed, what it earns with that as one thing on both sides.
+        """
         other = again(ways=ways)
         if other is None:
             words = "this test had to be tried a second time, and could not be"
             error = {"output_type": "error", "ename": "NotTried", "evalue": words, "traceback": [words]}
             made["notes"].append(f"{words}: look at it by hand")
             other = {"outputs": {place: [dict(error)] for place in ways}, "again": [],
-                     "earned": dict.fromkeys(ways, 0), "seen": {}, "mistaken": []}  # fmt: skip
+                     "earned": dict.fromkeys(ways, 0), "seen": {}, "mistaken": [], "changed": []}  # fmt: skip
         made["mistaken"] += other["mistaken"]
         for place, way in ways.items():
-            if (seen := made["seen"].get(staged.cells[place].cell)) and seen[0] is not None:
+            if seen := made["seen"].get(staged.cells[place].cell):
                 uses = other["seen"].get(staged.cells[place].cell, [None])[0]
-                seen[0] = None if uses is None else sorted({*seen[0], *uses})
-            if other["earned"][place] < made["earned"][place]:
+                seen[0] = None if uses is None else sorted({*(seen[0] or ()), *uses})
+            before, after = made["earned"][place], other["earned"][place]
+            # Copies may have kept an honest answer from its points; what is changed could be what is compared with.
+            may_rise = way == "held" and place in made["gives"] and staged.cells[place].cell not in other["changed"]
+            if after < before or (after > before and may_rise):
                 for part in ("outputs", "earned"):
                     made[part][place] = other[part][place]
                 made["ways"][place] = way
@@ -348,13 +354,14 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     """
     learners: set[str] = set()
     homes: dict[str, int] = {}  # of the learner's names the first test after the cell that binds or changes it
+    runs_texts = False  # whether a function of a given cell runs what it is given
     mentioned: set[str] = set()  # in answers, given and free cells
     steps = []
     for place, cell in enumerate(notebook.cells):
         step: dict[str, Any] = {
             "role": cell.role, "name": cell.name, "source": cell.source, "points": cell.points, "text": cell.source,
             "hidden": [list(lines) for lines in cell.hidden], "trusted": False, "public": cell.release,
-            "wanted": [], "calls": [], "imports": [], "sentences": [], "held": False, "together": False, "opens": False,
+            "wanted": [], "calls": [], "imports": [], "sentences": [], "held": True, "together": False, "opens": False,
             "classes": False, "mixed": [],
             "homes": {}, "sets": [], "binds": [], "evaluates": False,
         }  # fmt: skip
@@ -376,7 +383,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 calls = code.called() if code else set()
                 step["sets"] = sorted(set(set_by(code.tree))) if code else []
                 step["mixed"] = sorted(code.classes_with(learners)) if code else []
-                step["evaluates"] = code is not None and code.evaluates(learners)
+                step["evaluates"] = runs_texts or (code is not None and code.evaluates(learners))
                 step["binds"] = sorted((bound & mentioned) - learners)
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),
                          "release": cell.release, "public": _public(cell.release, learners),
@@ -384,6 +391,7 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 learners -= bound
             elif learners.isdisjoint(code.mentioned() if code else re.findall(r"\w+", cell.source)):
                 step["trusted"] = True
+                runs_texts = runs_texts or (code is not None and code.evaluates(learners))
                 learners -= bound
             else:
                 learners |= bound

@@ -99,6 +99,7 @@ class Session(Line):
         self.copies: Copies | None = None  # what is noted of the reference's
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
+        self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._lasting: dict[int, Any] = {}  # objects to which Python keeps no weak references
         self._classes = Classes(self)
@@ -124,6 +125,7 @@ class Session(Line):
         self._deepest = sys.getrecursionlimit()
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
         self._asked_back = False
+        self._asked_of: int | None = None  # in which argument what the learner's code asks now lies
         self._chance: Any = None  # the random state here when last looked at
         self._seeds = 0  # how often it had been set
         self._chance_sent = False
@@ -187,7 +189,10 @@ class Session(Line):
         return [encode(kind), *errors.parts(error, encode)]
 
     def describe(self, failure: BaseException) -> Any:
-        failure.__traceback__ = None  # whatever it keeps would stay as long as the error
+        each: BaseException | None = failure
+        while each is not None and each.__traceback__ is not None:  # whatever it keeps would stay as long as the error
+            each.__traceback__ = None
+            each = each.__cause__ or each.__context__
         return self.codec.encode(failure)
 
     def resolve(self, form: Any) -> Any:
@@ -295,8 +300,16 @@ class Session(Line):
         before = 0 if self.together is None else len(self.together.things)
         super()._hold(numbers, crossing)
         for thing in list(self.together.things.values())[before:] if self.together is not None else ():
-            place = next((place for place, each in enumerate(self._arguments) if each is thing), -1)
-            self._origins[id(thing)] = f"{min(self._ways, default='')} {place}"
+            if self._asked_of is not None:  # it has come from an object of the test's, or went there
+                self._origins[id(thing)] = f"object {self._asked_of}"
+            else:
+                place = next((place for place, each in enumerate(self._arguments) if each is thing), -1)
+                self._origins[id(thing)] = f"what came by {min(self._ways, default='')} {place}"
+
+    def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
+        found = self.held_here(crossing, outer)
+        self.gives |= bool(found)
+        return found if self.together is not None else []
 
     def _place_of(self, number: int, crossing: Crossing) -> int | str:
         """In which of the arguments a thing lies: the last that was numbered before it, of those that can change.
@@ -305,7 +318,7 @@ class Session(Line):
         """
         thing = crossing.things.get(number)
         if id(thing) in self._origins and not any(each is thing for each in self._arguments):
-            return f"what came by {self._origins[id(thing)]}"
+            return self._origins[id(thing)]
         place, first = -1, -1
         for each, argument in enumerate(self._arguments):
             if first < (own := _first_in(argument, crossing, number + 1)) <= number:
@@ -315,14 +328,14 @@ class Session(Line):
     # What the learner's process asks
 
     def _serve(self, message: list[Any]) -> None:
-        before, self._asked_back = self._asked_back, True
+        before, self._asked_back, asked_of = self._asked_back, True, self._asked_of
         usual, there = sys.stdout, _Printed(self._printed)
         if message[1] not in ("input", "line"):
             sys.stdout = there
         try:
             super()._serve(message)
         finally:
-            self._asked_back = before
+            self._asked_back, self._asked_of = before, asked_of
             if sys.stdout is there:
                 sys.stdout = usual
 
@@ -334,11 +347,14 @@ class Session(Line):
         if not self.guarded():
             raise RuntimeError("nothing of a test's can be used when it is over")
         target, *rest = given
+        if not self._is_own(target):
+            raise AttributeError("only what a test has passed can be used here")
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
         things = (target,) if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else (target, owner)
         place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
+        self._asked_of = place
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
         step = "__next__" in rest[:1] and id(target) not in self._fresh
@@ -366,6 +382,11 @@ class Session(Line):
             return setattr(target, rest[0], rest[1])
         raise AttributeError(unusable(target))
 
+    def _is_own(self, target: Any) -> bool:
+        """Whether ``target`` is a thing of the test's that has gone over; what is made of a form could be anything."""
+        number = self._numbers.get(id(target))
+        return id(target) in self._originals or (number is not None and self._mine[number] is target)
+
     def _copy_of(self, target: Any) -> Any:
         """Of an object of the test's, always the same copy; or itself, if it is none that can be changed."""
         owner = getattr(target, "__self__", None)
@@ -390,8 +411,8 @@ class Session(Line):
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         if self.silent and what in OF_OBJECTS:
             raise CannotJudge("what this test has asked before cannot bear out an answer")
-        before = self._ways, self._asked_back, self._arguments
-        self._ways, self._asked_back = _ways(what, given), False
+        before = self._ways, self._asked_back, self._arguments, self._asked_of
+        self._ways, self._asked_back, self._asked_of = _ways(what, given), False, None
         self._arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
             if self._outside and isinstance(sys.stdout, _Printed):
@@ -420,7 +441,7 @@ class Session(Line):
                 told(gone)
             raise
         finally:
-            self._ways, self._asked_back, self._arguments = before
+            self._ways, self._asked_back, self._arguments, self._asked_of = before
         if error is not None:
             raise error
         if what == "special" and given[1] == "__enter__":

@@ -42,7 +42,7 @@ class Trial:
         # Found out in it:
         self.changed = False  # whether the learner's code has changed what the reference does not
         self.holds: set[str] = set()  # by which uses something there holds, or gives away, data
-        self.holds_more = False  # whether by others than with the reference
+        self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
 
     def run(self) -> list[Any]:
         """The outputs."""
@@ -70,8 +70,8 @@ class Trial:
                 with there, texts, classes, modules, judge.patches.of(step["sets"], space):
                     outputs, failure = judge.shell.run(step["source"])
                 for session in self.sessions:
-                    self.holds |= (holds := session.holds())
-                    self.holds_more |= session.allowed is not None and not holds <= session.allowed
+                    self.holds |= session.holds()
+                    self.gives |= session.gives
             finally:
                 judge.testing = judge.evaluates = False
                 judge.folder.go_to(began_in)
