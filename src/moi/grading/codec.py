@@ -411,11 +411,11 @@ class Codec:
         numbers = []
         for number, before in list(crossing.states.items()):
             self.note_state(crossing, number)
-            if crossing.states[number] != before:
+            if crossing.states[number] not in (before, b""):  # what is no more cannot be told
                 numbers.append(number)
         crossing.looked += sum(map(len, crossing.states.values()))
         forms = self._written(lambda of: [[n, self._form(crossing.things[n], of)] for n in numbers], crossing)
-        self.note_states(crossing)  # of what is new in them: it may change as well
+        self.note_new(crossing)
         return forms
 
     def changes(self, changed: Any, crossing: Crossing) -> Any:
@@ -429,14 +429,21 @@ class Codec:
             if number not in crossing.states:
                 self.note_state(crossing, number)
 
+    def note_new(self, crossing: Crossing) -> None:
+        """Remember so what is new in things that have changed, as it may change too; but not what no thing holds."""
+        for number in crossing.things.keys() - crossing.states.keys():
+            if sys.getrefcount(crossing.things[number]) > 2:  # the crossing, and the question
+                self.note_state(crossing, number)
+
     def note_state(self, crossing: Crossing, number: int) -> None:
         """Remember how one of them is now."""
         crossing.states[number] = self._noted(crossing, number)
 
     def _noted(self, crossing: Crossing, number: int) -> bytes:
-        with crossing.look():
+        with crossing.look(), contextlib.suppress(CannotCross, ValueError):  # such as a file that is closed
             # Parts that crossed too are named by number, so that each thing stands for itself alone.
             return packed(self._written(lambda of: self._form(crossing.things[number], of), crossing))
+        return b""
 
     def bring_back(self, changes: Any, crossing: Crossing) -> None:
         """Make the changes of the other side in the things of ``crossing`` here."""

@@ -8,6 +8,7 @@ cases, no test disturbs another, and a fork that is lost takes nothing with it.
 from __future__ import annotations
 
 import contextlib
+import dis
 import functools
 import inspect
 import json
@@ -441,6 +442,8 @@ class Judge:
         package = str(by.f_globals.get("__name__", "")).partition(".")[0]
         if package in _RUN_THEIR_OWN or (event == "exec" and os.path.isabs(code.co_filename)):
             return True
+        if package == "typing":  # what an annotation says may name something, and call nothing
+            return event == "compile" or not any(step.opname.startswith("CALL") for step in dis.get_instructions(code))
         if "ipython-input" in by.f_code.co_filename:  # what the test itself runs was looked at before
             return not self.evaluates or (event == "compile" and not isinstance(code, (str, bytes)))
         if event == "exec":

@@ -73,5 +73,7 @@ def is_open(target: Any, name: str) -> bool:
     """Whether a learner's code may use the attribute of an object of the test's."""
     if isinstance(target, mock.NonCallableMock):  # what it has recorded is no learner's to change
         return not (name.startswith("_") or hasattr(type(target), name) or name == "method_calls")
+    if isinstance(target, types.GeneratorType):
+        return name in ("send", "throw", "close")
     readable = type(target).__module__ == "__main__" or isinstance(target, ONLY_READ)
     return readable and not name.startswith("_")

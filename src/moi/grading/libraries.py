@@ -45,9 +45,12 @@ def numpy_form(value: Any, of: Of) -> Any:
     if isinstance(value, type) and issubclass(value, numpy.generic) and value.__module__ == "numpy":
         return ["np.class", value.__name__]
     if kind is numpy.random.Generator and type(value.bit_generator) is numpy.random.PCG64:
-        return ["np.generator", of(value.bit_generator.state)]
+        state = value.bit_generator.state  # made anew each time: its parts are no things of their own
+        numbers = state["state"]["state"], state["state"]["inc"], state["has_uint32"], state["uinteger"]
+        return ["np.generator", of(numbers)]
     if kind is numpy.random.RandomState:
-        return ["np.random", of(value.get_state())]
+        name, words, *rest = value.get_state()
+        return ["np.random", of((name, words.tobytes(), *rest))]
     return None
 
 
@@ -131,14 +134,16 @@ def numpy_value(form: list[Any], of: Of) -> Any:
             return found
     if kind == "np.generator":
         generator = numpy.random.default_rng()
-        generator.bit_generator.state = of(form[1])
+        numbers = dict(zip(("state", "inc", "has_uint32", "uinteger"), of(form[1]), strict=True))
+        inner = {"state": numbers.pop("state"), "inc": numbers.pop("inc")}
+        generator.bit_generator.state = {"bit_generator": "PCG64", "state": inner, **numbers}
         return generator
     if kind == "np.random":
         state = numpy.random.RandomState()
         name, words, place, has, cached = of(form[1])
         if type(place) is not int or not 0 <= place <= 624:  # numpy does not look, and reads there
             raise CannotCross("no state of a generator")
-        state.set_state((name, words, place, has, cached))
+        state.set_state((name, numpy.frombuffer(words, numpy.uint32), place, has, cached))
         return state
     raise CannotCross("no value of numpy")
 

@@ -165,7 +165,7 @@ class Line:
             if outer is not None and number in outer.states:
                 self.codec.note_state(outer, number)
         if crossing is outer:
-            self.codec.note_states(outer)
+            self.codec.note_new(outer)
 
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
         """Have things of ``crossing`` together."""
@@ -173,7 +173,9 @@ class Line:
             if self.together is not None and number in crossing.things:
                 thing = crossing.things[number]
                 if id(thing) not in self.together.numbers:
-                    self.codec.note_state(self.together, self.together.add(thing))
+                    for each in (self.together, *(one.crossing for one in self._open)):
+                        if id(thing) not in each.numbers:
+                            self.codec.note_state(each, each.add(thing))
 
     def crossed(self, what: str, crossing: Crossing) -> None:
         """What has crossed with a question for ``what`` and its answer, at the end that has asked."""

@@ -83,7 +83,9 @@ class Bench:
         self.limits = limits or Limits()
         self.nursery = nursery
         self.steps = steps_of(notebook)
-        self.shared = sorted(_classes_of(notebook))
+        self.shared = sorted(
+            _classes_of(notebook).difference(notebook.learner_names)
+        )  # what is extended is not the same
         self._parents = contextlib.ExitStack()
         self._folders: list[str] = []
         self.seen: Mapping[int, Any] | None = None

@@ -12,13 +12,25 @@ import copy
 import functools
 import inspect
 import io
+import itertools
+import pickle
 import re
 import sys
 import threading
 import types
 import unittest
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    Set,
+    ValuesView,
+)  # fmt: skip
 from types import CodeType
 from typing import Any
 from unittest import mock
@@ -46,6 +58,8 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
+_DEEPEST = 5  # of lists in each other
+_VIEWS = (KeysView, ValuesView, ItemsView)
 _MOST_PRINTED = 1_000_000  # characters
 
 
@@ -114,6 +128,7 @@ class Session(Line):
         self._asking = threading.RLock()  # the threads of a test ask one after the other
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
+        self._inside: dict[int, tuple[Any, int]] = {}  # what their attributes have given, by id; and their places
         self._place = "."  # in the folder, as the learner's process knows
         self._logged: list[dict[str, Any]] = []  # messages of the learner's code
         self._shared: Shared | None = None
@@ -198,7 +213,8 @@ class Session(Line):
     def resolve(self, form: Any) -> Any:
         if form[0] == "yours":
             mine = self._mine[form[1]]
-            return self._given_back(self._copies.get(id(mine), (mine, mine))[1])
+            copied = self._copies.get(id(mine), (mine, mine))[1]
+            return self._given_back(mine if _are_alike(mine, copied) else copied)
         if form[0] == "class":
             found = self._classes.of(form)
             if "_moi_class" in dict_here(found):
@@ -353,14 +369,13 @@ class Session(Line):
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
         things = (target,) if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else (target, owner)
-        place = next((p for p, each in enumerate(self._arguments) if any(each is one for one in things)), -1)
+        place = self._argument_with(things)
         self._asked_of = place
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
         step = "__next__" in rest[:1] and id(target) not in self._fresh
         changes = call or what == "set" or (what == "special" and rest[0] in _CHANGES) or step
-        # Who changes what lies inside an object may do it by way of the object, and the other way round.
-        others = [-1] if place >= 0 else range(len(self._arguments))
+        others = range(len(self._arguments)) if place < 0 else ()  # it could lie in any
         as_reference = self.meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
         if changes and not as_reference:
             self.changed_things = True
@@ -377,10 +392,19 @@ class Session(Line):
                 self._fresh[id(made)] = made
             return made
         if what == "get" and is_open(target, rest[0]):
-            return getattr(target, rest[0])
+            found = getattr(target, rest[0])
+            self._inside[id(found)] = found, place
+            return found
         if what == "set" and is_open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
             return setattr(target, rest[0], rest[1])
         raise AttributeError(unusable(target))
+
+    def _argument_with(self, things: tuple[Any, ...]) -> int:
+        """In which of the arguments one of ``things`` lies; -1 if that cannot be told."""
+        for place, each in enumerate(self._arguments):
+            if any(_lies_in(each, one) for one in things):
+                return place
+        return next((self._inside[id(one)][1] for one in things if id(one) in self._inside), -1)
 
     def _is_own(self, target: Any) -> bool:
         """Whether ``target`` is a thing of the test's that has gone over; what is made of a form could be anything."""
@@ -413,7 +437,8 @@ class Session(Line):
             raise CannotJudge("what this test has asked before cannot bear out an answer")
         before = self._ways, self._asked_back, self._arguments, self._asked_of
         self._ways, self._asked_back, self._asked_of = _ways(what, given), False, None
-        self._arguments = (*given[1], *(value for _, value in given[2])) if what == "call" else ()
+        self._arguments, inside = _arguments(what, given), self._inside
+        self._inside = {}
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
             if self._outside and isinstance(sys.stdout, _Printed):
                 sys.stdout = self._outside.pop()
@@ -442,6 +467,7 @@ class Session(Line):
             raise
         finally:
             self._ways, self._asked_back, self._arguments, self._asked_of = before
+            self._inside = inside
         if error is not None:
             raise error
         if what == "special" and given[1] == "__enter__":
@@ -462,7 +488,7 @@ class Session(Line):
         """By which uses something over there holds data of the test's, or gives away its own."""
         found = set()
         if self._data_crossed:
-            with contextlib.suppress(Gone, Failed, CannotCross):
+            with contextlib.suppress(Gone, Failed, CannotCross, ValueError):
                 found = {f"{one} holds" for one in plain(super().ask("holds"), list)}
         self.asked |= found
         return found
@@ -637,18 +663,51 @@ class Session(Line):
         return Sources(self.cells)
 
 
+def _are_alike(one: Any, other: Any) -> bool:
+    """Whether an object of the test's and a copy of it have the same attributes."""
+    if one is other:
+        return True
+    with contextlib.suppress(Exception):
+        return pickle.dumps(vars(one)) == pickle.dumps(vars(other))
+    return False
+
+
+def _lies_in(value: Any, target: Any, depth: int = 0) -> bool:
+    """Whether ``target`` is ``value``, or lies in it, if it is a list or the like."""
+    if value is target or depth > _DEEPEST or not isinstance(value, (list, tuple, dict, set, frozenset, *_VIEWS)):
+        return value is target
+    parts = itertools.chain(value, value.values()) if isinstance(value, dict) else value
+    return any(_lies_in(part, target, depth + 1) for part in parts)
+
+
 def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
-    """The number of a thing, or, of a tuple, which has none, of the first in it."""
-    if isinstance(value, tuple):
+    """The number of a thing, or, of a tuple or a view, which has none, of the first in it."""
+    if isinstance(value, (tuple, *_VIEWS)):
         return min((_first_in(item, crossing, otherwise) for item in value), default=otherwise)
     return crossing.numbers.get(id(value), otherwise)
+
+
+def _arguments(what: str, given: Any) -> tuple[Any, ...]:
+    """What goes over with a question, in which the learner's code may change something."""
+    match what:
+        case "call":
+            return (*given[1], *(value for _, value in given[2]))
+        case "special":
+            return tuple(given[2])
+        case "set":
+            return (given[2],)
+        case "evaluate":
+            return (*given[2], *given[3].values())
+    return ()
 
 
 def _ways(what: str, given: Any) -> frozenset[str]:
     """How a test comes by what it asks for: ``cart.items()`` for the answer of the method of ``cart``."""
     if what not in ("call", "get", "special"):
         return frozenset((f"{what}!",))
-    step = "()" if what == "call" else f".{given[1]}" if what == "get" else "" if given[1] in _PARTS else "!"
+    step = (
+        "()" if what == "call" else f".{given[1]}" if what == "get" else "" if given[1] in _PARTS else f".{given[1]}!"
+    )
     ways = known(given[0]).ways if is_remote(given[0]) else {"an error"}
     return frozenset((way + step)[-200:] for way in sorted(ways)[:8])
 
