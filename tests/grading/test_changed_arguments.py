@@ -71,6 +71,30 @@ CASES = {
         "xs, log = [1, 2], []\nassert total_12(xs, log) == sum(xs) and log == [2]",
         "def total_12(xs, log):\n    xs.clear()\n    log.append(2)\n    return 0",
     ),
+    "lists in a view beside one that the reference changes": (
+        "def total_60(log, rows):\n    log.append(len(rows))\n    return max(map(sum, rows))",
+        "log, d = [], {'a': [3, 4]}\nassert total_60(log, d.values()) == max(map(sum, d.values())) and log == [1]",
+        "def total_60(log, rows):\n    log.append(1)\n    [row.clear() for row in rows]\n    return 0",
+    ),
+    "an object beside a list of those that the reference changes": (
+        "def total_61(bills, bank):\n    for b in bills:\n        b.price = 1\n    return bank.price - len(bills)",
+        "bills, bank = [Bill(3), Bill(4)], Bill(100)\nassert total_61(bills, bank) == bank.price - 2",
+        "def total_61(bills, bank):\n    for bill in bills:\n        bill.price = 1\n    bank.price = 2\n    return 0",
+    ),
+    "what a text finds beside what that of the reference changes": (
+        "def total_62():\n    return 'log_62.append(sum(data_62))'",
+        "log_62, data_62 = [], [3, 4]\nexec(total_62())\nassert log_62 == [sum(data_62)]",
+        "def total_62():\n    return 'log_62.append(0); data_62.clear()'",
+    ),
+    "the operand of another method": (
+        "class Stack_63:\n    def __init__(self, xs):\n        self.xs = list(xs)\n"
+        "    def __rshift__(self, out):\n        out.append(self.xs.pop())\n        return len(out)\n"
+        "    def __add__(self, other):\n        return self.xs + other",
+        "out, more = [], [5, 6]\ns = Stack_63([1, 2])\ns >> out\nassert out == [2] and s + more == [1, *more]",
+        "class Stack_63:\n    def __init__(self, xs):\n        self.xs = list(xs)\n"
+        "    def __rshift__(self, out):\n        out.append(self.xs.pop())\n        return len(out)\n"
+        "    def __add__(self, other):\n        other.clear()\n        return self.xs[:]",
+    ),
     "an iterator in a dictionary": (
         "def total_30(sources):\n    return 6 if len(sources) else 0",
         "xs = iter([1, 2, 3])\nassert total_30({'xs': xs}) == sum(xs)",

@@ -47,6 +47,15 @@ def keep(name):
 def formula():
     return '2 * x'
 
+def double(x):
+    'Twice x.\\n\\n    >>> double(17)\\n    34\\n    '
+    return 2 * x
+
+def tried():
+    import doctest
+    tests = doctest.DocTestFinder().find(double, 'double', module=False, globs={'double': double})
+    return sum(doctest.DocTestRunner(verbose=False).run(test).attempted for test in tests)
+
 total = 3
 total
 ### END SOLUTION

@@ -100,7 +100,7 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
                 if step["together"] and (names := _given_away(step)):
                     words = _GIVEN_AWAY.format(names=" and ".join(f"`{name}`" for name in names))
                     yield Finding(notebook.name, step["name"], words, serious=False)
-                for line in _by_their_word(step):
+                for line in _by_their_word(step) if step["opens"] or step["classes"] else ():
                     yield Finding(notebook.name, step["name"], _ITS_WORD.format(line=line), serious=False)
             staged = as_released(notebook)
             for cell, score, _ in scores(notebook, staged, bench.run(staged)):

@@ -56,6 +56,15 @@ REWRITES = (
         "assert eval(formula(), {'x': 3}) == 6",
     ),
     Rewrite(
+        r"\bdoctest\b",
+        "runs the examples in a learner's words",
+        "they would be run where the tests are",
+        "have the answer run them",
+        "import doctest\nassert doctest.DocTestRunner(verbose=False).run("
+        "doctest.DocTestParser().get_doctest(double.__doc__, {'double': double}, 'double', None, 0)).failed == 0",
+        "assert tried() == 1",
+    ),
+    Rewrite(
         r"\bpickle\b",
         "pickles an object of the learner's class",
         "an object of the learner stays where it is",
