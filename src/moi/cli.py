@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     words = "grade what a class has handed in, in an nbgrader course folder"
     grading = commands.add_parser("grade", help=words, description=words)
     grading.set_defaults(answer=_grade)
-    grading.add_argument("assignment", metavar="ASSIGNMENT", help="a folder of the course's source")
+    grading.add_argument("assignment", metavar="ASSIGNMENT", type=_name, help="a folder of the course's source")
     grading.add_argument("--course", metavar="DIR", type=Path, help="the course folder (the current one)")
     grading.add_argument("--student", metavar="ID", nargs="+", default=[], help="only these (everyone)")
     grading.add_argument("--notebook", metavar="NAME", default="*", help="only this notebook, or pattern (all)")
@@ -94,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     words = "can this assignment be graded, and does it give its points for what it should?"
     checking = commands.add_parser("check", help=words, description=words)
     checking.set_defaults(answer=_check)
-    checking.add_argument("assignment", metavar="ASSIGNMENT", nargs="+", help="a folder of the course's source")
+    checking.add_argument(
+        "assignment", metavar="ASSIGNMENT", type=_name, nargs="+", help="a folder of the course's source"
+    )
     checking.add_argument("--course", metavar="DIR", type=Path, help="the course folder (the current one)")
     checking.add_argument("--timeout", metavar="SECONDS", type=_above_zero(float), default=30, help="for a cell")
     checking.add_argument("--unsafe", action="store_true", help="without isolation")
@@ -145,6 +147,11 @@ def _grade(asked: argparse.Namespace) -> int:
             return grade.command(grade.Asked(students=asked.student, nursery=nursery, **given), asked.json)
         except grade.GradeError as failure:
             raise Refused(str(failure)) from failure
+
+
+def _name(text: str) -> str:
+    """The name of an assignment, also where the shell has completed it as a folder's."""
+    return text.rstrip("/")
 
 
 def slow_imports(course: Path, assignment: str) -> set[str]:

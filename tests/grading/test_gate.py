@@ -56,6 +56,26 @@ def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path) -> None:
     assert list(findings(course(tmp_path, ("given", GIVEN), *cells))) == []
 
 
+def test_why_the_authors_own_solution_fails_is_told_in_full(tmp_path: Path) -> None:
+    given = GIVEN + "\nrows = open('sales.csv').read().split()"
+    hidden = "### BEGIN HIDDEN TESTS\nassert total == 4, f'{total} and not four'\n### END HIDDEN TESTS"
+    assignment = course(tmp_path, ("given", given), ("answer", ANSWER), ("test 1", "assert rows"), ("test 1", hidden))
+    found = "\n".join(str(finding) for finding in findings(assignment))
+    assert "this cell stopped with FileNotFoundError: [Errno 2] No such file or directory: 'sales.csv'" in found
+    assert "NameError: name 'rows' is not defined" in found
+    assert "AssertionError: 3 and not four" in found
+
+
+@pytest.mark.parametrize("setting", ["Execute.timeout = 'long'", "Autograde.pre_convert_hook = 'x'"])
+def test_a_setting_that_nbgrader_does_not_take_is_named(setting: str, tmp_path: Path) -> None:
+    course(tmp_path, ("given", GIVEN), ("answer", ANSWER), ("test 2", "assert total == 3"))
+    (tmp_path / "nbgrader_config.py").write_text(f"c = get_config()\nc.{setting}\n")
+    with pytest.raises(
+        CannotCheck, match="holds a value that nbgrader does not take: .*" + setting.split(" = ")[1][1:-1]
+    ):
+        check(["week"], tmp_path)
+
+
 def test_an_assignment_that_is_not_there_is_refused_before_any_is_tried(tmp_path: Path) -> None:
     course(tmp_path, ("given", GIVEN), ("answer", ANSWER), ("test 2", "assert total == 3"))
     with pytest.raises(CannotCheck, match="there is no assignment 'weak' in .*; did you mean 'week'"):

@@ -50,11 +50,16 @@ class Course:
             if db_url is not None:
                 config.CourseDirectory.db_url = db_url
             directory = CourseDirectory(config=config)
-            return cls(Path(directory.root), config, directory)
+            found = cls(Path(directory.root), config, directory)
         except SystemExit:  # nbgrader's way to refuse a value; it has said which
             raise CourseError("nbgrader_config.py holds a value that nbgrader does not take") from None
         except (Exception, TraitError) as failure:
             raise CourseError(f"nbgrader_config.py cannot be read: {type(failure).__name__}: {failure}") from failure
+        try:  # nbgrader would refuse these later
+            _ = found.autograde, found.timeout
+        except Exception as failure:
+            raise CourseError(f"nbgrader_config.py holds a value that nbgrader does not take: {failure}") from failure
+        return found
 
     @cached_property
     def autograde(self) -> Autograde:

@@ -174,6 +174,7 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
     for note in run.notes:
         yield Finding(notebook.name, "the reference solution", note)
     answers = "\n".join(cell.source for cell in notebook.cells if cell.role == "answer")
+    yield from _stopped(notebook, run)
     for cell, score, outputs in scores(notebook, as_written(notebook), run):
         if score == cell.points:
             continue
@@ -196,6 +197,17 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
                 words += f".\n    Perhaps: {known.reason}; {known.rewrite}"
                 break
         yield Finding(notebook.name, cell.name, words)
+
+
+def _stopped(notebook: Notebook, run: Run) -> Iterator[Finding]:
+    """Other cells of the reference that end in an error, where a test does not give its points."""
+    if all(score == cell.points for cell, score, _ in scores(notebook, as_written(notebook), run)):
+        return
+    for number, (cell, outputs) in enumerate(zip(notebook.cells, run.outputs, strict=True), 1):
+        for output in outputs if cell.role != "test" else ():
+            if output["output_type"] == "error":
+                words = f"this cell stopped with {output['ename']}: {output['evalue']}".rstrip(": ")
+                yield Finding(notebook.name, cell.name or f"cell {number}", words)
 
 
 def _earns(who: str, cell: Cell, score: float | None) -> str:

@@ -25,6 +25,7 @@ from moi.grading.course import Course, CourseError
 
 _LONGEST_TIME = 100  # characters: the time that it takes to read one grows with their square
 _WAIT = 60_000  # milliseconds for the formgrader, or another reader, to let go of an SQLite file
+_UPGRADE = " (after an update of nbgrader: back it up, then run `nbgrader db upgrade`)"
 _NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 
 logging.getLogger("nbgrader").addHandler(logging.NullHandler())
@@ -84,8 +85,8 @@ class Book:
             self._db.scalars(select(api.Student).limit(1)).all()  # an old layout shows here
         except (SQLAlchemyError, ImportError, OSError) as failure:
             raise CourseError(
-                f"the gradebook {_without_password(url)} cannot be opened: {_first_line(failure)} "
-                "(after an update of nbgrader: back it up, then run `nbgrader db upgrade`)"
+                f"the gradebook {_without_password(url)} cannot be opened: {_first_line(failure)}"
+                + _UPGRADE * ("no such" in str(failure) or "does not exist" in str(failure))
             ) from failure
 
     def __enter__(self) -> Book:
@@ -320,7 +321,8 @@ class Book:
         listed = ", ".join(f"{name} is {how}" for how, name in dict.fromkeys(came_or_went))
         return CourseError(
             f"the {what} are no longer those that were graded: {listed}. Submissions have grades for them. Put them "
-            f"back as they were; or, to throw those grades away, run `nbgrader db assignment remove {self.name}`"
+            "back as they were; or, to throw those grades away, with those given by hand and the due date, run "
+            f"`nbgrader db assignment remove {self.name} --force`"
         )
 
     @contextmanager

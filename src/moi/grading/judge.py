@@ -297,10 +297,10 @@ class Judge:
             if self.kept.get(place, "").strip()
             else "the other cells were run without it"
         )
-        self.notes.append(f"{self.called(place)} was left out: {why}. {of_it.capitalize()}.")
+        self.notes.append(f"{self.called(place)} was left out: {why}. {_sentence(of_it)}")
         words = f"this cell was left out: {why}; {of_it}"
         self.outputs[place] = [
-            {"output_type": "error", "ename": "LeftOut", "evalue": words, "traceback": [words.capitalize() + "."]}
+            {"output_type": "error", "ename": "LeftOut", "evalue": words, "traceback": [_sentence(words)]}
         ]
         raise _Culprit
 
@@ -578,6 +578,10 @@ def _given_up(timeout: float) -> list[Any]:
 
 class _Culprit(Exception):
     """A cell has ended the learner's process."""
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _score(outputs: list[Any], points: float) -> float:

@@ -80,6 +80,8 @@ class Trial:
         if failure is not None:
             outputs = [output for output in outputs if output["output_type"] != "error"]
             shown = told.error(failure, step, judge.revealed)
+            if judge.work["seen"] is None:  # the author reads it
+                shown["evalue"] = checks.text_of(failure) or shown["evalue"]
             name = str(failure.name) if isinstance(failure, NameError) else ""
             if name in self.wanted and (why := judge.why_not_there(name, self.place)):
                 shown["evalue"] = f"there is no `{name}`: {why}"
