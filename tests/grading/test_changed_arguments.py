@@ -95,6 +95,12 @@ CASES = {
         "    def __rshift__(self, out):\n        out.append(self.xs.pop())\n        return len(out)\n"
         "    def __add__(self, other):\n        other.clear()\n        return self.xs[:]",
     ),
+    "a list of an object's class": (
+        "def total_64(meter):\n    return sum(meter.readings)",
+        "class Meter:\n    readings = []\n    def add(self, x):\n        self.readings.append(x)\n"
+        "m = Meter()\nm.add(3)\nassert total_64(m) == sum(m.readings)",
+        "def total_64(meter):\n    meter.add(-sum(meter.readings))\n    return 0",
+    ),
     "an iterator in a dictionary": (
         "def total_30(sources):\n    return 6 if len(sources) else 0",
         "xs = iter([1, 2, 3])\nassert total_30({'xs': xs}) == sum(xs)",

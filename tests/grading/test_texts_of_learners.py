@@ -35,6 +35,7 @@ WAYS = {
     "eval of a module": ("import builtins\nassert builtins.eval(text(), {'x': 3}) == 10", ATTACK),
     "a given function": ("assert value(text(), 3) == 10", ATTACK),
     "a function of the author's module": ("assert evaluated(text(), 3) == 10", ATTACK),
+    "a cell of its own": ("get_ipython().run_cell('found = ' + text())\nassert found == 10", ATTACK),
     "a query in a given function": ("assert picked(pd.DataFrame({'a': [1, 2, 3]}), text()) == [1, 2]", QUERY),
     "a query handed on": (
         "frame = pd.DataFrame({'a': [1, 2, 3]})\nassert [len(f) for f in map(frame.query, [text()])] == [2]", QUERY

@@ -58,7 +58,7 @@ _STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.
 # Who runs only texts that it has made up itself.
 _RUN_THEIR_OWN = frozenset(
     """
-    importlib zipimport runpy collections dataclasses enum functools inspect traceback linecache unittest IPython
+    importlib zipimport collections dataclasses enum functools inspect traceback linecache unittest
     traitlets numpy scipy numexpr matplotlib attr networkx numba decorator moi
     """.split()  # noqa: SIM905
 )
@@ -139,7 +139,10 @@ class Judge:
         self.lines = frozenset(line.strip() for cell in self.staged for line in str(cell[1]).splitlines())
         self.secret = trusted.encode("utf-8", "surrogatepass")
         self.words = frozenset(re.findall(r"\w+", trusted))
-        self.own_texts = "".join(trusted.split())
+        written = [
+            step.get(kind, "") for step in self.steps for kind in ("source", "text", "release") if step["trusted"]
+        ]
+        self.own_texts = "\n".join("".join(text.split()) for text in written)
         self.compilers: set[str] = set()  # packages that have compiled the author's own texts
 
     def judge(self) -> dict[str, Any]:

@@ -204,10 +204,11 @@ class Session(Line):
         return [encode(kind), *errors.parts(error, encode)]
 
     def describe(self, failure: BaseException) -> Any:
-        each: BaseException | None = failure
-        while each is not None and each.__traceback__ is not None:  # whatever it keeps would stay as long as the error
+        each, seen = failure, set[int]()
+        while each is not None and id(each) not in seen:  # whatever it keeps would stay as long as the error
             each.__traceback__ = None
-            each = each.__cause__ or each.__context__
+            seen.add(id(each))
+            each = each.__cause__ or each.__context__  # type: ignore[assignment]
         return self.codec.encode(failure)
 
     def resolve(self, form: Any) -> Any:
@@ -393,7 +394,7 @@ class Session(Line):
             return made
         if what == "get" and is_open(target, rest[0]):
             found = getattr(target, rest[0])
-            self._inside[id(found)] = found, place
+            self._inside.setdefault(id(found), (found, place))
             return found
         if what == "set" and is_open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
             return setattr(target, rest[0], rest[1])
@@ -402,9 +403,13 @@ class Session(Line):
     def _argument_with(self, things: tuple[Any, ...]) -> int:
         """In which of the arguments one of ``things`` lies; -1 if that cannot be told."""
         for place, each in enumerate(self._arguments):
-            if any(_lies_in(each, one) for one in things):
+            if any(each is one for one in things):
                 return place
-        return next((self._inside[id(one)][1] for one in things if id(one) in self._inside), -1)
+        one = things[-1]
+        if id(one) not in self._inside:  # looked for once, as there may be much to look through
+            found = (place for place, each in enumerate(self._arguments) if _lies_in(each, one))
+            self._inside[id(one)] = one, next(found, -1)
+        return self._inside[id(one)][1]
 
     def _is_own(self, target: Any) -> bool:
         """Whether ``target`` is a thing of the test's that has gone over; what is made of a form could be anything."""
@@ -419,6 +424,9 @@ class Session(Line):
         if isinstance(target, _LASTING) or id(target) in self._originals:
             return target
         if id(target) not in self._copies:
+            own = [base for base in type(target).__mro__ if base.__module__ == "__main__"]
+            if any(can_change(value) for base in own for value in vars(base).values()):  # which a copy would share
+                raise AttributeError(unusable(target))
             try:
                 self._copies[id(target)] = target, copy.deepcopy(target)
             except Exception:
