@@ -58,7 +58,7 @@ _STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.
 # Who runs only texts that it has made up itself.
 _RUN_THEIR_OWN = frozenset(
     """
-    importlib zipimport collections dataclasses enum functools inspect traceback linecache unittest
+    importlib zipimport runpy collections dataclasses enum functools inspect traceback linecache unittest
     traitlets numpy scipy numexpr matplotlib attr networkx numba decorator moi
     """.split()  # noqa: SIM905
 )
