@@ -174,8 +174,10 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
     for note in run.notes:
         yield Finding(notebook.name, "the reference solution", note)
     answers = "\n".join(cell.source for cell in notebook.cells if cell.role == "answer")
-    yield from _stopped(notebook, run)
-    for cell, score, outputs in scores(notebook, as_written(notebook), run):
+    earned = list(scores(notebook, as_written(notebook), run))
+    if any(score != cell.points for cell, score, _ in earned):
+        yield from _stopped(notebook, run)
+    for cell, score, outputs in earned:
         if score == cell.points:
             continue
         words = _earns("the reference solution", cell, score)
@@ -200,9 +202,7 @@ def _of_reference(notebook: Notebook, run: Run) -> Iterator[Finding]:
 
 
 def _stopped(notebook: Notebook, run: Run) -> Iterator[Finding]:
-    """Other cells of the reference that end in an error, where a test does not give its points."""
-    if all(score == cell.points for cell, score, _ in scores(notebook, as_written(notebook), run)):
-        return
+    """The cells of the reference, other than tests, that end in an error."""
     for number, (cell, outputs) in enumerate(zip(notebook.cells, run.outputs, strict=True), 1):
         for output in outputs if cell.role != "test" else ():
             if output["output_type"] == "error":

@@ -395,7 +395,7 @@ class Judge:
         self.earned[place] = earned = _score(outputs, step["points"])
         if self.copies is not None and self.copies.mistaken():
             of_its_own = trial.holds and not step["held"]
-            if trial.held or step["together"] or of_its_own:  # what is not kept is well judged by copies
+            if trial.held or step["together"] or of_its_own:  # what is not held is well judged by copies
                 self.mistaken.append(cell)
         right = earned >= step["points"]
         if not right:

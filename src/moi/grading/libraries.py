@@ -134,9 +134,10 @@ def numpy_value(form: list[Any], of: Of) -> Any:
             return found
     if kind == "np.generator":
         generator = numpy.random.default_rng()
-        numbers = dict(zip(("state", "inc", "has_uint32", "uinteger"), of(form[1]), strict=True))
-        inner = {"state": numbers.pop("state"), "inc": numbers.pop("inc")}
-        generator.bit_generator.state = {"bit_generator": "PCG64", "state": inner, **numbers}
+        state, increment, has, last = of(form[1])
+        generator.bit_generator.state = {
+            "bit_generator": "PCG64", "state": {"state": state, "inc": increment}, "has_uint32": has, "uinteger": last,
+        }  # fmt: skip
         return generator
     if kind == "np.random":
         state = numpy.random.RandomState()

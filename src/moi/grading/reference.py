@@ -179,11 +179,9 @@ class Code:
         theirs = self.bound_to(may_be)
         for node in nodes:
             match node:
-                case ast.Call(ast.Name(name), given) if name in _RUNS + _RUN_IN_LIBRARIES:
-                    if any(may_be(each, theirs) for each in given):
-                        return True
-                case ast.Call(ast.Attribute(attr=name), given) if name in _RUN_IN_LIBRARIES:
-                    if any(may_be(each, theirs) for each in given):
+                case ast.Call(ast.Name(name) | ast.Attribute(attr=name) as function, given):
+                    runs = name in _RUN_IN_LIBRARIES or (name in _RUNS and isinstance(function, ast.Name))
+                    if runs and any(may_be(each, theirs) for each in given):
                         return True
                 case ast.Name(name, ast.Load()) if name in _RUNS and id(node) not in called:
                     return True

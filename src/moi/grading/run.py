@@ -83,9 +83,8 @@ class Bench:
         self.limits = limits or Limits()
         self.nursery = nursery
         self.steps = steps_of(notebook)
-        self.shared = sorted(
-            _classes_of(notebook).difference(notebook.learner_names)
-        )  # what is extended is not the same
+        # A class that an answer extends is the learner's.
+        self.shared = sorted(_classes_of(notebook).difference(notebook.learner_names))
         self._parents = contextlib.ExitStack()
         self._folders: list[str] = []
         self.seen: Mapping[int, Any] | None = None

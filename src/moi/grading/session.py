@@ -30,7 +30,7 @@ from collections.abc import (
     Sequence,
     Set,
     ValuesView,
-)  # fmt: skip
+)
 from types import CodeType
 from typing import Any
 from unittest import mock
@@ -443,10 +443,9 @@ class Session(Line):
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         if self.silent and what in OF_OBJECTS:
             raise CannotJudge("what this test has asked before cannot bear out an answer")
-        before = self._ways, self._asked_back, self._arguments, self._asked_of
+        before = self._ways, self._asked_back, self._arguments, self._asked_of, self._inside
         self._ways, self._asked_back, self._asked_of = _ways(what, given), False, None
-        self._arguments, inside = _arguments(what, given), self._inside
-        self._inside = {}
+        self._arguments, self._inside = _arguments(what, given), {}
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
             if self._outside and isinstance(sys.stdout, _Printed):
                 sys.stdout = self._outside.pop()
@@ -474,8 +473,7 @@ class Session(Line):
                 told(gone)
             raise
         finally:
-            self._ways, self._asked_back, self._arguments, self._asked_of = before
-            self._inside = inside
+            self._ways, self._asked_back, self._arguments, self._asked_of, self._inside = before
         if error is not None:
             raise error
         if what == "special" and given[1] == "__enter__":
@@ -711,11 +709,15 @@ def _arguments(what: str, given: Any) -> tuple[Any, ...]:
 
 def _ways(what: str, given: Any) -> frozenset[str]:
     """How a test comes by what it asks for: ``cart.items()`` for the answer of the method of ``cart``."""
-    if what not in ("call", "get", "special"):
-        return frozenset((f"{what}!",))
-    step = (
-        "()" if what == "call" else f".{given[1]}" if what == "get" else "" if given[1] in _PARTS else f".{given[1]}!"
-    )
+    match what:
+        case "call":
+            step = "()"
+        case "get":
+            step = f".{given[1]}"
+        case "special":
+            step = "" if given[1] in _PARTS else f".{given[1]}!"
+        case _:
+            return frozenset((f"{what}!",))
     ways = known(given[0]).ways if is_remote(given[0]) else {"an error"}
     return frozenset((way + step)[-200:] for way in sorted(ways)[:8])
 
