@@ -37,6 +37,7 @@ WAYS = {
     "a function of the author's module": ("assert evaluated(text(), 3) == 10", ATTACK),
     "a cell of its own": ("get_ipython().run_cell('found = ' + text())\nassert found == 10", ATTACK),
     "a query in a given function": ("assert picked(pd.DataFrame({'a': [1, 2, 3]}), text()) == [1, 2]", QUERY),
+    "a query by keyword": ("assert pd.DataFrame({'a': [1, 2, 3]}).query(expr=text()).shape == (2, 1)", QUERY),
     "a query handed on": (
         "frame = pd.DataFrame({'a': [1, 2, 3]})\nassert [len(f) for f in map(frame.query, [text()])] == [2]", QUERY
     ),

@@ -45,10 +45,14 @@ def have(state: list[Any]) -> None:
     if numpy_has and "numpy" in sys.modules:
         import numpy
 
-        [[words, place, *rest]] = numpy_has
-        if not (type(place) is int and 0 <= place <= _WORDS):  # numpy does not look, and reads there
-            raise ValueError("no random state")
-        numpy.random.set_state(("MT19937", numpy.frombuffer(words, numpy.uint32), place, *rest))
+        have_numpy(numpy.random, *numpy_has[0])
+
+
+def have_numpy(generator: Any, words: bytes, place: Any, *rest: Any) -> None:
+    """Let numpy's random module, or a ``RandomState``, go on from the parts of a state."""
+    if not (type(place) is int and 0 <= place <= _WORDS):  # numpy does not look, and reads there
+        raise ValueError("no random state")
+    generator.set_state(("MT19937", memoryview(words).cast("I"), place, *rest))
 
 
 def _both(chance: Any, of_numpy: Any) -> list[Any]:

@@ -55,13 +55,13 @@ class Classes:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.made: dict[int, Any] = {}  # by handle
-        self.derived_here: list[Any] = []  # those that a test has derived: the learner's code may give them more
+        self.derived_here: set[int] = set()  # handles of what a test has derived: the learner's code may give it more
 
     def of(self, form: Any) -> Any:
         """The class of this form, always the same one."""
         _, handle, module, name, words, bases, special, above_it, base, abstract = form
         made = self.made.get(handle)
-        if made in self.derived_here:
+        if handle in self.derived_here:
             own = body_of_class(special, self.session.special, None)
             for each in [each for each in own.keys() & special if each not in dict_here(made)]:
                 type.__setattr__(made, each, own[each])
@@ -127,7 +127,7 @@ class Classes:
         made, attributes = self.session.ask("derive", name, bases, parts, options)
         if not is_remote(made) or made in bases or not learners.issubset(type.mro(made)):
             raise CannotJudge("no class can be derived from the learner's")
-        self.derived_here.append(made)
+        self.derived_here.add(known(made).handle)
         if cell := body.get("__classcell__"):  # it has functions that ask `super`
             cell.cell_contents = made
             for each, names in attributes:

@@ -283,7 +283,7 @@ class Agent(Line):
     def _class(self, kind: type, handle: int | None) -> Any:
         if handle is None:
             return self.export(kind)
-        if handle not in self.classes or handle in self.derived:  # as it is when the judge sees it first
+        if handle not in self.classes or handle in self.derived:  # as first seen, but what may come to have more
             self.classes[handle] = self._class_form(kind, handle)
         return self.classes[handle]
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from moi.grading.chance import have_numpy
 from moi.grading.scalars import CannotCross, zone_form, zone_value
 
 _ARRAY_KINDS = "biufcSUmM"
@@ -49,8 +50,8 @@ def numpy_form(value: Any, of: Of) -> Any:
         numbers = state["state"]["state"], state["state"]["inc"], state["has_uint32"], state["uinteger"]
         return ["np.generator", of(numbers)]
     if kind is numpy.random.RandomState:
-        name, words, *rest = value.get_state()
-        return ["np.random", of((name, words.tobytes(), *rest))]
+        _, words, *rest = value.get_state()
+        return ["np.random", of((words.tobytes(), *rest))]
     return None
 
 
@@ -141,10 +142,7 @@ def numpy_value(form: list[Any], of: Of) -> Any:
         return generator
     if kind == "np.random":
         state = numpy.random.RandomState()
-        name, words, place, has, cached = of(form[1])
-        if type(place) is not int or not 0 <= place <= 624:  # numpy does not look, and reads there
-            raise CannotCross("no state of a generator")
-        state.set_state((name, numpy.frombuffer(words, numpy.uint32), place, has, cached))
+        have_numpy(state, *of(form[1]))
         return state
     raise CannotCross("no value of numpy")
 

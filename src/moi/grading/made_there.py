@@ -62,8 +62,7 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
             functions = [name for name in functions if not name.startswith("_") and name not in _READ_HERE]
             for name in names or functions:
                 others.append((place, name, forwarded(place.__name__, name, getattr(place, name))))
-    same = [(name, other) for place, own, other in others for name in space if space[name] is getattr(place, own)]
-    with _in_place_of(space, {"open": opened, **dict(same)}, others):
+    with _in_place_of(space, {"open": opened}, others):
         yield
 
 
@@ -71,18 +70,26 @@ def made_there(space: dict[str, Any], text: str, kept: Collection[str], ask: Cal
 def _in_place_of(
     space: dict[str, Any], names: Mapping[str, Any], attributes: Sequence[tuple[Any, str, Any]]
 ) -> Iterator[None]:
-    """Have other things under ``names`` of a test, unless it binds them itself, and as ``attributes``."""
+    """Have other things under ``names`` of a test, unless it binds them itself, and as ``attributes``.
+
+    Names that the test has for these attributes are for the others meanwhile.
+    """
     usual = {name: space[name] for name in names.keys() & space.keys()}
-    before = [(place, name, getattr(place, name)) for place, name, _ in attributes]
+    before = [(place, name, getattr(place, name), other) for place, name, other in attributes]
+
+    def rebind(others: Mapping[int, Any]) -> None:
+        space.update({name: others[id(value)] for name, value in space.items() if id(value) in others})
+
     try:
-        for place, name, other in attributes:
+        for place, name, _, other in before:
             setattr(place, name, other)
+        rebind({id(own): other for _, _, own, other in before})
         space.update(names)
         yield
     finally:
-        for (place, name, own), (_, _, other) in zip(before, attributes, strict=True):
+        for place, name, own, _ in before:
             setattr(place, name, own)
-            space.update({here: own for here, value in space.items() if value is other and here not in names})
+        rebind({id(other): own for _, _, own, other in before})
         for name, other in names.items():
             if space.get(name) is other:
                 del space[name]
@@ -114,7 +121,7 @@ def evaluated_there(space: dict[str, Any], text: str, session: Callable[[], Sess
     def of_library(function: Any) -> Any:
         @functools.wraps(function)
         def there(*given: Any, **named: Any) -> Any:
-            if any(type(each) is str and each in own for each in given):
+            if any(type(each) is str and each in own for each in (*given, *named.values())):
                 if function.__module__.startswith("pandas."):  # it looks for names where it is called, further up
                     named["level"] = named.get("level", 0) + 1
                 return function(*given, **named)
@@ -122,16 +129,15 @@ def evaluated_there(space: dict[str, Any], text: str, session: Callable[[], Sess
 
         return there
 
-    found: list[tuple[Any, str, Any]] = []
+    others: list[tuple[Any, str, Any]] = []
     for module in _EVALUATE.keys() & sys.modules.keys():
         for path in _EVALUATE[module]:
             *owner, name = path.split(".")
             place = functools.reduce(getattr, owner, sys.modules[module])
             if function := getattr(place, name, None):
-                found.append((place, name, function))
+                others.append((place, name, of_library(function)))
     names = {name: of_python(name) for name in ("eval", "exec") if name not in space}
-    names |= {name: of_library(value) for name, value in space.items() for _, _, each in found if value is each}
-    with _in_place_of(space, names, [(place, name, of_library(function)) for place, name, function in found]):
+    with _in_place_of(space, names, others):
         yield
 
 

@@ -179,9 +179,9 @@ class Code:
         theirs = self.bound_to(may_be)
         for node in nodes:
             match node:
-                case ast.Call(ast.Name(name) | ast.Attribute(attr=name) as function, given):
+                case ast.Call(ast.Name(name) | ast.Attribute(attr=name) as function, given, named):
                     runs = name in _RUN_IN_LIBRARIES or (name in _RUNS and isinstance(function, ast.Name))
-                    if runs and any(may_be(each, theirs) for each in given):
+                    if runs and any(may_be(each, theirs) for each in (*given, *named)):
                         return True
                 case ast.Name(name, ast.Load()) if name in _RUNS and id(node) not in called:
                     return True
