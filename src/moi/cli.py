@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="moi", description="Mini-models of the marketing–operations interface.")
+    parser = Parser(
+        prog="moi", description="The mini-models of the marketing–operations interface, and the grading of exercises."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="the models, a line each")

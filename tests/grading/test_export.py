@@ -178,3 +178,5 @@ def test_who_still_waits_for_a_person_is_named(exported: Exported, capfd: pytest
     said = capfd.readouterr().err
     assert "week-1: still to be graded by hand: u3" in said
     assert "Nobody has handed in week-3" in said
+    exported("Moodle", "--student=u1")
+    assert "by hand" not in capfd.readouterr().err

@@ -411,6 +411,10 @@ def test_what_a_grader_gave_stays_and_returns_to_the_queue_only_for_a_reason(cou
     assert after["grades"]["test-double"] == (2, 1.5, 0.5, False)  # rests on code alone
     assert after["comments"]["words"] == (None, "Well said.")
 
+    course.source(one=_one("assert double(1) == 3"))
+    told = "test-double in one from 2 to 0, where the 1.5 given by hand stays"
+    assert told in course.grade().text()
+
 
 def test_an_interrupted_regrade_leaves_a_finished_manual_grade_alone(course):
     course.hand_in("ann")
@@ -418,7 +422,7 @@ def test_an_interrupted_regrade_leaves_a_finished_manual_grade_alone(course):
     _grade_by_hand(course)
     before = course.state()
     for step in ("read", "replaced", "recorded"):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped, match="graded and safe. With"):
             patch.setattr(grading, "_reached", lambda reached, step=step: _power_cut(reached, step))
             course.grade(force=True)
         course.grade()
@@ -612,7 +616,7 @@ def test_what_could_not_be_read_is_told_again_and_in_the_gradebook(course, moi):
     assert "The file that was handed in cannot be read as a notebook." in {c[0] for c in comments}
     _, out, _ = moi("grade", "hw", "--course", str(course.root), "--scheduler", course.scheduler)
     lines = out.splitlines()
-    assert lines[lines.index("dan  graded before") + 1] == "    The file is no notebook: nothing could be read."
+    assert lines[lines.index("dan  graded before") + 1] == "    one: The file is no notebook: nothing could be read."
     assert "oda  graded before" in lines and "ann" not in out
 
 
@@ -620,8 +624,34 @@ def test_who_is_not_in_the_class_list_is_named(course):
     course.hand_in("ann")
     assert course.grade().unknown == []  # there is no list yet
     course.hand_in("anne")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped, match="New to the class list: anne. The same"):
+        patch.setattr(grading, "_reached", lambda reached: _power_cut(reached, "read"))
+        course.grade()
     summary = course.grade()
     assert summary.unknown == ["anne"] and "Not in the class list before, and now added: anne." in summary.text()
+
+
+def test_work_that_lies_elsewhere_is_named(course):
+    course.hand_in("ann")
+    folder = course.hand_in("bob")
+    (folder / "hw").mkdir()
+    (folder / "one.ipynb").rename(folder / "hw/one.ipynb")
+    (course.root / "submitted/archive.zip").touch()
+    shutil.copy(folder / "two.ipynb", course.root / "submitted/bob")
+    summary = course.grade()
+    told = "No student's folder for an assignment holds these, so not graded: submitted/archive.zip, submitted/bob/two"
+    assert told in summary.text()
+    (bob,) = (result for result in summary.graded if result.student == "bob")
+    assert "one.ipynb was not handed in" in bob.notes[0] and "there is hw/one.ipynb: if that is it" in bob.notes[0]
+
+
+def test_a_setting_that_nbgrader_does_not_have_is_named(course):
+    settings = "c.Execute.timeouts = 5\nc.ExecutePreprocessor.timeout = 99\nc.MyExporter.columns = 3\n"
+    (course.root / "nbgrader_config.py").write_text(CONFIG + settings)
+    course.hand_in("ann")
+    summary = course.grade()
+    assert summary.settings == ["Execute.timeouts; did you mean 'timeout'?"]
+    assert "nbgrader_config.py has a setting that nbgrader does not: Execute.timeouts; did you mean" in summary.text()
 
 
 def test_who_has_handed_in_nothing_is_named_and_nothing_fails(course):

@@ -53,12 +53,13 @@ class Autograded:
         self._new = self.folder.parent / f".{self.folder.name}.moi-new"
         self._old = self.folder.parent / f".{self.folder.name}.moi-old"
 
-    def notes(self, notebooks: Iterable[str]) -> list[str]:
-        """What a person was to know of the graded ``notebooks``, as the run that graded them told it."""
-        told: list[str] = []
+    def notes(self, notebooks: Iterable[str]) -> dict[str, list[str]]:
+        """What a person was to know of each of the graded ``notebooks``, as the run that graded them told it."""
+        told: dict[str, list[str]] = {}
         for name in notebooks:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                told += json.loads((self.folder / f"{name}.ipynb").read_bytes())["metadata"]["moi"]["grading"]["notes"]
+                page = json.loads((self.folder / f"{name}.ipynb").read_bytes())
+                told[name] = [*page["metadata"]["moi"]["grading"]["notes"]]
         return told
 
     def mend(self) -> None:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nbgrader.apps import AutogradeApp
+from nbgrader.apps import AutogradeApp, NbGraderApp
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
 from traitlets import TraitError
-from traitlets.config import Config
+from traitlets.config import Config, Configurable
 
 
 class CourseError(Exception):
@@ -71,6 +71,24 @@ class Course:
         usual = Autograde(coursedir=self.directory)
         names = ("pre_convert_hook", "post_convert_hook", "sanitize_preprocessors", "autograde_preprocessors")
         return [f"Autograde.{name}" for name in names if getattr(self.autograde, name) != getattr(usual, name)]
+
+    def unknown(self) -> list[str]:
+        """The settings that nbgrader does not have, each with what may have been meant."""
+        every = (cls for configurable in NbGraderApp().all_configurable_classes() for cls in configurable.mro())
+        known = {cls.__name__: cls.class_trait_names(config=True) for cls in every if issubclass(cls, Configurable)}
+        return [
+            f"{section}.{name}{nearest(name, known[section])}"
+            for section, settings in self.config.items()
+            for name in settings
+            if section in known and name not in known[section] and not name[0].isupper()  # those are sections within
+        ]
+
+    def misplaced(self, notebooks: Sequence[str]) -> list[str]:
+        """What lies beside the students' folders, or in them where those of assignments should."""
+        where = self.folder(self.directory.submitted_directory, ".", "")
+        shapes = ("*.ipynb", "*.zip", *(f"*/{glob.escape(name)}.ipynb" for name in notebooks))
+        found = {path for shape in shapes for path in where.glob(shape)}
+        return sorted(str(path.relative_to(where.parent)) for path in found)
 
     @property
     def timeout(self) -> float | None:

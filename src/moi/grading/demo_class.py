@@ -175,6 +175,8 @@ def make(folder: Path, name: str, count: int, answers: Path | None = None, cours
         raise DemoError(f"{folder} is there already: remove it, or name another folder.")
     assignment = Assignment.read(name, answers, course)
     made = students(assignment, count)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", "utf-8")  # the copy of a course where it is made is not to take it in
     shutil.copytree(course / "solutions" / name, folder / "solutions" / name, ignore=IGNORED)
     shutil.copy(course / "nbgrader_config.py", folder)
     with open(folder / "students.csv", "w", encoding="utf-8", newline="") as file:

@@ -7,7 +7,7 @@ are nbgrader's: less the penalty for being late, nothing for work that was not h
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from nbgrader.api import Gradebook
@@ -30,7 +30,7 @@ class _Exporter(ExportPlugin):
         _all_known("assignment", self.assignment, [a.name for a in gradebook.assignments])
         students = [s for s in gradebook.students if not self.student or s.id in map(str, self.student)]
         assignments = [a for a in gradebook.assignments if self._wanted(a)]
-        scores = {a.name: self._scores(a) for a in assignments}
+        scores = {a.name: self._scores(a, {s.id for s in students}) for a in assignments}
         rows = self._rows(students, assignments, scores)
         # With the mark at its beginning by which spreadsheets know UTF-8; both platforms take it off.
         with open(self.to or self._file, "w", encoding="utf-8-sig", newline="") as file:
@@ -44,11 +44,12 @@ class _Exporter(ExportPlugin):
             self.log.warning("Nobody has handed in %s: it is left out", assignment.name)
         return bool(assignment.submissions)
 
-    def _scores(self, assignment: Any) -> dict[str, float]:
-        """Student to score, for those who have handed in."""
-        if waiting := [s.student_id for s in assignment.submissions if s.needs_manual_grade]:
+    def _scores(self, assignment: Any, students: Collection[str]) -> dict[str, float]:
+        """Student to score, for those of ``students`` who have handed in."""
+        theirs = [s for s in assignment.submissions if s.student_id in students]
+        if waiting := [s.student_id for s in theirs if s.needs_manual_grade]:
             self.log.warning("%s: still to be graded by hand: %s", assignment.name, ", ".join(waiting))
-        return {s.student_id: max(0.0, s.score - s.late_submission_penalty) for s in assignment.submissions}
+        return {s.student_id: max(0.0, s.score - s.late_submission_penalty) for s in theirs}
 
     def _safe(self, value: Any) -> str:
         """``value`` as a cell that no spreadsheet takes for a formula, on one line."""

@@ -73,6 +73,8 @@ def check(names: Sequence[str], folder: Path | None, **options: Any) -> list[Fin
             course.must_have(name)
     except CourseError as failure:
         raise CannotCheck(str(failure)) from failure
+    for setting in course.unknown():
+        print(f"nbgrader_config.py has a setting that nbgrader does not: {setting}")
     for name in names:
         try:
             found = list(findings(read_assignment(course.root, name, course.config), **options))

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import fnmatch
+import glob
 import hashlib
 import json
 import os
@@ -99,6 +100,8 @@ class Summary:
     unknown: list[str] = field(default_factory=list)  # who is new to a gradebook that had a class
     unearned: list[str] = field(default_factory=list)  # test cells whose points the author's own solution does not earn
     absent: list[str] = field(default_factory=list)  # who is in the class list and has handed in nothing
+    misplaced: list[str] = field(default_factory=list)  # what lies where no submission belongs
+    settings: list[str] = field(default_factory=list)  # which nbgrader does not have
     waiting: int = 0  # submissions of the class that wait for marks by hand
     seconds: dict[str, float] = field(default_factory=dict)  # summed over submissions, "total" and "start" apart
 
@@ -135,10 +138,17 @@ class Summary:
         if self.absent:
             named = ", ".join(self.absent[:MOST_NAMED]) + ", …" * (len(self.absent) > MOST_NAMED)
             lines.append(f"In the class list, but handed in nothing ({len(self.absent)}; exports give 0): {named}")
+        if self.misplaced:
+            lines.append(
+                f"No student's folder for an assignment holds these, so not graded: {', '.join(self.misplaced)}."
+            )
+        if self.settings:
+            lines += [f"nbgrader_config.py has a setting that nbgrader does not: {name}." for name in self.settings]
         if self.moved:
             lines.append("Grades that moved:")
             lines += [
                 f"  {m.student}: {m.cell} in {m.notebook} from {_score(m.before)} to {_score(m.after)}"
+                + (f", where the {m.by_hand:g} given by hand stays" if m.by_hand is not None else "")
                 for m in self.moved
             ]
         if self.unsafe:
@@ -225,6 +235,7 @@ class _Run:
         if not self.names:
             raise CourseError(f"{asked.assignment} has no notebook {asked.notebook!r}{nearest(asked.notebook, names)}")
         self.students = self._students()
+        self.summary.misplaced, self.summary.settings = course.misplaced(names), course.unknown()
         self.versions = versions()
         self.timeout = course.timeout if asked.timeout is None else asked.timeout
         left = course.autograde.exclude_overwriting.get(asked.assignment, [])
@@ -327,7 +338,7 @@ class _Run:
                     if record.late or self.held[student][1]:
                         self._penalise(student, place, record)
                     self.summary.skipped.append(student)
-                    if notes := [*handed.notes, *place.notes(self.names)]:
+                    if notes := [*handed.notes, *self._named(place.notes(self.names))]:
                         self.told.told("\n    ".join([f"{student}  graded before", *notes]), important=True)
                 if unsafe:
                     self.summary.unsafe.append(student)
@@ -380,8 +391,16 @@ class _Run:
             one.update(b"missing" if raw is None else b"%d " % len(raw) + raw)
             digests[name] = one.hexdigest()
             if raw is None:
-                notes.append(f"{name}.ipynb was not handed in, or is no ordinary file: no points")
+                inside = [path.relative_to(folder) for path in folder.glob(f"*/{glob.escape(name)}.ipynb")]
+                advice = f"; there is {inside[0]}: if that is it, put it in its place" if inside else ""
+                notes.append(f"{name}.ipynb was not handed in, or is no ordinary file: no points{advice}")
         return Handed(notebooks, files, when, tuple(notes), digests)
+
+    def _named(self, notes: Mapping[str, Sequence[str]]) -> list[str]:
+        """Notes on notebooks, that say which they are about where there are several."""
+        if len(self.assignment.notebooks) == 1:
+            return [note for each in notes.values() for note in each]
+        return [f"{name}: {note}" for name, each in notes.items() for note in each]
 
     def _fan_out(self, pool: Pool, students: list[str]) -> None:
         in_flight: dict[str, Handed] = {}
@@ -421,7 +440,7 @@ class _Run:
             same = {cell for cell, digest in one.answers.items() if old.get(cell) == digest}
             marks[name] = Marks(one.scores, one.comments, same)
             answers[name] = one.answers
-            notes += one.notes if len(self.assignment.notebooks) == 1 else [f"{name}: {note}" for note in one.notes]
+            notes += self._named({name: one.notes})
             self.summary.spent(one.seconds)
         at = time.perf_counter()
         files = {**handed.files, **self.own_files}
@@ -497,7 +516,8 @@ class _Run:
 
     def _so_far(self) -> str:
         done = len(self.summary.graded) + len(self.summary.skipped)
-        return f"{done} of {len(self.students)} submissions are graded and safe."
+        new = f" New to the class list: {', '.join(self.summary.unknown)}." if self.summary.unknown else ""
+        return f"{done} of {len(self.students)} submissions are graded and safe.{new}"
 
 
 @contextlib.contextmanager

@@ -53,6 +53,7 @@ class Moved:
     cell: str
     before: float | None
     after: float | None
+    by_hand: float | None = None  # what a grader gave, which counts in place of both
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ class Book:
                 finished = by_person and not in_queue and after == before and name in marks.same
                 grade.needs_manual_grade = not finished and (by_person or after is None)
             if grade.auto_score != before:
-                yield Moved(student, notebook, name, before, grade.auto_score)
+                yield Moved(student, notebook, name, before, grade.auto_score, grade.manual_score)
         if marks is not None:
             for cell, name in self._answered[id_].items():
                 comments[row, cell].auto_comment = marks.comments.get(name)
