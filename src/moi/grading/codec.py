@@ -137,7 +137,7 @@ class Codec:
             if alone or (depth > NESTED and (kind is tuple or kind is frozenset or _is_named(kind))):
                 met.append((part, ["same", known]))
                 return met[-1][1]
-            return form_of(part, depth + 1)
+            return form_of(part, depth + 1)  # noqa: F821
 
         def form_of(part: Any, depth: int) -> Any:
             form = self._form(part, lambda inner: of(inner, depth))
@@ -166,6 +166,7 @@ class Codec:
             raise
         finally:
             met.clear()  # whoever counts references to the things is not to find these
+            del form_of  # else the two functions would hold each other, and what crosses
         if not forms:
             return root
         order = _in_order({number: {where[1] for where in parts[number]} for number in forms}, forms)

@@ -6,6 +6,7 @@ import collections
 import functools
 import types
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from typing import Any
 
 # Of data that never change, a class: its objects can be made anew from their content.
@@ -17,6 +18,9 @@ FIXED: dict[type, Callable[[Any], Any]] = {
     bytes: lambda value: bytes.__getitem__(value, slice(None)),
     tuple: lambda value: tuple(tuple.__iter__(value)),
     frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+    date: lambda value: date.fromordinal(date.toordinal(value)),
+    datetime: lambda value: datetime.combine(datetime.date(value), datetime.timetz(value)),
+    timedelta: timedelta.__pos__,
 }
 _CHANGING: dict[type, Callable[[Any], Any]] = {
     list: lambda value: list(list.__iter__(value)),
@@ -31,6 +35,13 @@ _CHANGING: dict[type, Callable[[Any], Any]] = {
     types.MappingProxyType: dict,
 }
 BY_NAME = {kind.__name__: kind for kind in FIXED}
+
+
+def anew(kind: Any, base: Any, value: Any) -> Any:
+    """An object of ``kind``, which derives from ``base``, with the content ``value``."""
+    plain = FIXED[base](value)
+    parts = plain.__reduce__()[1] if base.__module__ == "datetime" else (plain,)
+    return base.__new__(kind, *parts)
 
 
 def fixed_base(kind: type) -> type | None:

@@ -42,11 +42,11 @@ SPECIAL = frozenset(
     __call__ __len__ __getitem__ __setitem__ __delitem__ __iter__ __next__ __reversed__ __contains__ __str__ __repr__
     __format__ __bytes__ __int__ __float__ __complex__ __index__ __bool__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__
     __ge__ __neg__ __pos__ __abs__ __invert__ __round__ __trunc__ __floor__ __ceil__ __enter__ __exit__ __await__
-    __aiter__ __anext__ __aenter__ __aexit__
+    __aiter__ __anext__ __aenter__ __aexit__ __fspath__
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
 # Asks that the learner's code answers.
-OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive", "evaluate")
+OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive", "evaluate", "drop")
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
@@ -376,7 +376,7 @@ class Agent(Line):
     def detach(self, attached: Any) -> None:
         if attached is None:
             return
-        files, state, printed, place = attached
+        files, state, printed, place, left = attached
         if printed:
             with contextlib.suppress(Exception):
                 sys.stdout.write(printed)
@@ -387,6 +387,12 @@ class Agent(Line):
         if state:
             chance.have(state)
             self.seeds = chance.seeds[0]
+        for handle in left:
+            self.handles.pop(id(self.objects[handle]))
+            self.objects[handle] = None
+
+    def do_drop(self) -> None:
+        """What the test holds no more has come along, and is gone."""
 
     def may_ask_now(self) -> None:
         if not self._open:
@@ -554,7 +560,7 @@ class _Typed(io.TextIOBase):
         return str(_asked(self._agent, "line"))
 
 
-def _named(what: str, target: Any, name: Any) -> str:
+def _named(what: str, target: Any = None, name: Any = None) -> str:
     """What is asked for, in words that are the same for an answer that is written in another way."""
     kind = type(target)
     own = kind in (types.FunctionType, types.MethodType, types.BuiltinFunctionType) or issubclass(kind, type)

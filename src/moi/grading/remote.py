@@ -22,8 +22,8 @@ from moi.grading.learner import PAIRS, SPECIAL
 
 _TRUTH = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__", "__contains__", "__hash__")
 _ORDER = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
-_EXACT = {"__str__": str, "__repr__": str, "__format__": str, "__bytes__": bytes, "__len__": int, "__index__": int,
-          "__int__": int, "__float__": float, "__complex__": complex, "__hash__": int}  # fmt: skip
+_EXACT = {"__str__": str, "__repr__": str, "__format__": str, "__fspath__": str, "__bytes__": bytes, "__len__": int,
+          "__index__": int, "__int__": int, "__float__": float, "__complex__": complex, "__hash__": int}  # fmt: skip
 _CONVERTED: dict[type, Callable[[Any], Any]] = {bool: bool, int: operator.index, float: float}
 # Special methods that decide what is true, or are given what the object is held against; and what such a use is called.
 _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r", "i")} | {
@@ -71,7 +71,7 @@ def known(remote: Any) -> Known:
 
 def is_remote(value: Any) -> bool:
     """Whether ``value`` is a learner's object or class."""
-    return issubclass(type(value), (Remote, RemoteClass))
+    return type.__subclasscheck__(Remote, type(value)) or issubclass(type(value), RemoteClass)
 
 
 def is_same(one: Any, other: Any) -> bool:
@@ -105,6 +105,12 @@ class RemoteClass(type):
         if "_moi_class" not in dict_here(cls):
             return super().__call__(*given, **named)
         return known(cls).session.call(cls, given, named)
+
+    def __instancecheck__(cls, thing: Any) -> bool:
+        return type.__instancecheck__(cls, thing) or _takes_for_its_own(cls, isinstance, thing)
+
+    def __subclasscheck__(cls, kind: Any) -> bool:
+        return type.__subclasscheck__(cls, kind) or _takes_for_its_own(cls, issubclass, kind)
 
     def __getattribute__(cls, name: str) -> Any:
         looked_up = name in SPECIAL and name not in _OF_WITH  # else it would be what stands here for it
@@ -175,6 +181,11 @@ class RemoteClass(type):
 
     def __bool__(cls) -> bool:
         return True
+
+
+def _takes_for_its_own(cls: Any, check: Callable[..., bool], thing: Any) -> bool:
+    """Whether a learner's class says yes, as a protocol does, to what does not derive from it."""
+    return "_moi_class" in dict_here(cls) and known(cls).session.takes_for_its_own(cls, check.__name__, thing)
 
 
 class Remote(There, metaclass=RemoteClass):

@@ -20,6 +20,7 @@ import threading
 import types
 import unittest
 import weakref
+from collections import Counter
 from collections.abc import (
     Callable,
     ItemsView,
@@ -38,7 +39,7 @@ from unittest import mock
 from moi.grading import chance, checks, errors, logged, testcases
 from moi.grading.classes import Classes, at
 from moi.grading.codec import CannotCross, can_change, data_classes, unpacked
-from moi.grading.content import FIXED, fixed_base
+from moi.grading.content import FIXED, anew, fixed_base
 from moi.grading.copies import Copies
 from moi.grading.coroutines import run_to_end
 from moi.grading.crossing import Crossing
@@ -116,6 +117,8 @@ class Session(Line):
         self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._lasting: dict[int, Any] = {}  # objects to which Python keeps no weak references
+        self._living: Counter[int] = Counter()  # how often an object is here: by other ways it has other rights
+        self._let_go: list[int] = []  # what is here no more, since the last message
         self._classes = Classes(self)
         self._mine: list[Any] = []
         self._forms: dict[int, list[Any]] = {}  # by number
@@ -242,11 +245,25 @@ class Session(Line):
             known(found).ways.update(self._ways)
             return found
         base: Any = fixed_base(made)
-        new = object.__new__(made) if base is None else base.__new__(made, FIXED[base](content))
+        new = object.__new__(made) if base is None else anew(made, base, content)
         object.__setattr__(new, "_moi", Known(self, handle, set(self._ways)))
         if found is None:
             (self._objects if base is None else self._lasting)[handle] = new
+        if base is None:
+            self._living[handle] += 1
+            told = "__del__" in self.special or kind[2:4] == ["builtins", "generator"]
+            weakref.finalize(new, self._gone, handle, told).atexit = False
         return new
+
+    def _gone(self, handle: int, told: bool) -> None:
+        """Have an object there end as well when it is here no more, and at once if that can be ``told`` from it."""
+        self._living[handle] -= 1
+        if not self._living[handle]:
+            del self._living[handle]
+            self._let_go.append(handle)
+            if told and "ipython-input" in sys._getframe(2).f_code.co_filename:  # and so no question is being written
+                with contextlib.suppress(Exception):
+                    self.ask("drop")
 
     def _same_as(self, ways: set[str]) -> bool:
         """Whether what comes now is the same object with the reference as what came by these ``ways``.
@@ -276,7 +293,9 @@ class Session(Line):
         self._printed.clear()
         before, self._place = self._place, self.folder.place()
         place = self._place if self._place != before else None
-        return [self.folder.changes(), sent, printed[:_MOST_PRINTED], place]
+        left, self._let_go = self._let_go, []
+        left = [handle for handle in left if handle not in self._living]  # it may have come again
+        return [self.folder.changes(), sent, printed[:_MOST_PRINTED], place, left]
 
     def detach(self, attached: Any) -> None:
         if attached is None:
@@ -479,10 +498,11 @@ class Session(Line):
         if what == "special" and given[1] == "__enter__":
             self._outside.append(sys.stdout)
             sys.stdout = _Printed(self._printed)
-        if what in OF_OBJECTS and self._crossing.things:
+        crossing, self._crossing = self._crossing, Crossing()  # what is in it may have an end
+        if what in OF_OBJECTS and crossing.things:
             full = self.together is None or len(self.together.things) >= MOST_TOGETHER
             if self.copies is not None and full:
-                self.copies.crossed(self._crossing.things.values(), result)
+                self.copies.crossed(crossing.things.values(), result)
         return result
 
     def crossed(self, what: str, crossing: Crossing) -> None:
@@ -575,6 +595,17 @@ class Session(Line):
         # By each of the ways: an attribute that gives the object itself is another way to it.
         asked = [self._may((f"{way} {use} {kind}",), exactly=exactly) for way in sorted(known(target).ways)]
         return all(asked) and (bool(asked) or self.allowed is None)
+
+    def takes_for_its_own(self, kind: Any, check: str, thing: Any) -> bool:
+        """Whether a learner's class passes the ``check`` of ``thing`` by its own word, as the reference's does."""
+        uses = {f"{way} takes by {check}" for way in known(kind).ways}
+        if not self._may(uses, note=False):
+            return False
+        with contextlib.suppress(Gone, CannotCross):
+            if self.ask("apply", "builtins", check, (thing, kind)) is True:
+                self.asked |= uses
+                return True
+        return False
 
     def may_end(self, target: Any, kind: type[BaseException]) -> bool:
         """Whether ``target`` may end an error of the test's of this ``kind``: where the reference ends it too."""
