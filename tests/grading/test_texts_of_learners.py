@@ -7,18 +7,27 @@ from pathlib import Path
 import pytest
 from classroom import course, handed_in, scores
 
+from moi.grading.assignment import Assignment
 from moi.grading.run import Bench
 
 GIVEN = """
-import doctest
+import doctest, logging.config
 import pandas as pd
-from helpers import evaluated
-def picked(frame, condition):
-    return list(frame.query(condition).index)
-def value(text, x):
-    return eval(text, {"x": x})
+import yaml
+from helpers import chosen, evaluated
 """
-HELPERS = "def evaluated(text, x):\n    return eval(text, {'x': x})\n"
+# What is given beside, in some of the ways.
+FUNCTIONS = {
+    "a given function": 'def value(text, x):\n    return eval(text, {"x": x})',
+    "a query in a given function": "def picked(frame, condition):\n    return list(frame.query(condition).index)",
+}
+HELPERS = """
+import pandas as pd
+def evaluated(text, x):
+    return eval(text, {'x': x})
+def chosen(frame, condition):
+    return list(frame.query(condition).index)
+"""
 FORMULA, CONDITION = "x ** 2 + 1", "a > 1"
 # It has the judge give a point for every test from there on.
 _TAKES_OVER = (
@@ -27,9 +36,34 @@ _TAKES_OVER = (
 )
 ATTACK = f"[{_TAKES_OVER}] and 10"
 QUERY = 'a > @pd.io.common.codecs.builtins.eval("' + ATTACK.replace('"', "'") + '")'
-# How a test has a text run: the test, what the answer gives, and what a wrong one gives.
+# Of pandas, without any text that is compiled.
+_plain_query = (
+    'a > @{0}("builtins").setattr(@{0}("moi.grading.judge").Judge, "_judge_cell", '
+    '@{0}("unittest.mock").Mock(return_value=@{0}("builtins").list()))'
+).format
+_BY_PANDAS, _BY_NUMPY = map(_plain_query, ("pd.io.common.os.sys.modules.get", "np.lib._npyio_impl.os.sys.modules.get"))
+YAML = (
+    "a: !!python/object/apply:setattr [!!python/name:moi.grading.judge.Judge , _judge_cell, "
+    "!!python/object/apply:unittest.mock.Mock {kwds: {return_value: []}}]"
+)
+NEXT_CELL = "\n# in the next cell\n"
+# How a test has a text run: the test, and what a wrong answer gives.
 WAYS = {
     "a parameter": ("def at(formula, x):\n    return eval(formula, {'x': x})\nassert at(text(), 3) == 10", ATTACK),
+    "a text that an earlier test has got": (
+        f"formula = text()\nassert isinstance(formula, str){NEXT_CELL}assert eval(formula, {{'x': 3}}) == 10", ATTACK
+    ),
+    "a function of an earlier test": (
+        f"def at(formula, x):\n    return eval(formula, {{'x': x}})\nassert at(text(), 3) == 10{NEXT_CELL}"
+        "assert at(text(), 4) == 17", ATTACK
+    ),
+    "a list that is added to": ("texts = []\ntexts.append(text())\nassert eval(texts[0], {'x': 3}) == 10", ATTACK),
+    "a function around it": ("def bare():\n    return text().strip()\nassert eval(bare(), {'x': 3}) == 10", ATTACK),
+    "a query in the author's module": ("assert chosen(pd.DataFrame({'a': [1, 2, 3]}), text()) == [1, 2]", _BY_PANDAS),
+    "what a table is made of": (
+        "assert pd.DataFrame({'a': [1, 2, 3]}).agg('eval', expr=text(), level=0).sum() == 2", _BY_NUMPY
+    ),
+    "a text that names what is called": ("assert yaml.unsafe_load(text()) == 'x ** 2 + 1'", YAML),
     "eval handed on": ("x = 3\nassert list(map(eval, [text()])) == [10]", ATTACK),
     "another name for eval": ("run = eval\nassert run(text(), {'x': 3}) == 10", ATTACK),
     "eval of a module": ("import builtins\nassert builtins.eval(text(), {'x': 3}) == 10", ATTACK),
@@ -51,20 +85,66 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_text_of_a_learners_takes_nothing_over(way: str, tmp_path: Path) -> None:
     test, attack = WAYS[way]
-    right = CONDITION if attack is QUERY else FORMULA
+    right = CONDITION if attack in (QUERY, _BY_PANDAS, _BY_NUMPY) else FORMULA
     answer = "def text():\n    return {!r}".format
     cells = (
-        ("given", GIVEN),
+        ("given", f"{GIVEN}{FUNCTIONS.get(way, '')}"),
         ("answer", f"### BEGIN SOLUTION\n{answer(right)}\n### END SOLUTION"),
-        ("test 1", test),
+        *(("test 1", part) for part in test.split(NEXT_CELL)),
         ("answer", "### BEGIN SOLUTION\nlast = 5\n### END SOLUTION"),
         ("test 1", "assert last == 5"),
     )
     assignment = course(tmp_path, *cells, files={"helpers.py": HELPERS})
+    assert _last_of(assignment, {1: answer(attack), len(cells) - 2: "last = 0"}) == 0
+
+
+def _last_of(assignment: Assignment, answers: dict[int, str]) -> float | None:
+    """What the last of the tests earns."""
     with Bench(assignment.notebooks[0], assignment.files, timeout=10) as bench:
-        staged = handed_in(assignment, {1: answer(attack), 3: "last = 0"})
+        staged = handed_in(assignment, answers)
         run = bench.run(staged)
-        assert list(scores(assignment, staged, run).values())[1] == 0 and not run.failed
+        assert not run.failed
+        return list(scores(assignment, staged, run).values())[-1]
+
+
+EXEC = f"import sys\nif 'moi.grading.judge' in sys.modules: {_TAKES_OVER}\n"
+_EVIL = f"class Evil:\n    def __reduce__(self):\n        return exec, ({EXEC!r},)\n"
+_PICKLED = "Path('made').write_bytes(pickle.dumps({}))"
+_WRITTEN = "Path('tools.py').write_text({!r})".format
+_COMPILED = (
+    "import importlib._bootstrap_external as b\n"
+    f"code = compile({EXEC!r}, '/usr/lib/nowhere.py', 'exec')\n"
+    "Path('{}.pyc').write_bytes(b._code_to_hash_pyc(code, b'12345678', False))"
+)
+# How a cell of the author's, or a library, runs what a file holds: the cell, the solution, and what a wrong one writes.
+FILES = {
+    "a pickle": (
+        "made = pickle.loads(Path('made').read_bytes())", _PICKLED.format(3), _EVIL + _PICKLED.format("Evil()")
+    ),
+    "a text": ("exec(Path('tools.py').read_text())", _WRITTEN("made = 3"), _WRITTEN(EXEC)),
+    "a module": ("from tools import made", _WRITTEN("made = 3"), _WRITTEN(EXEC)),
+    "a script": ("get_ipython().run_line_magic('run', 'tools.py')", _WRITTEN("made = 3"), _WRITTEN(EXEC)),
+    "a module of Python's": (
+        "made = datetime.strptime('2026', '%Y').year", "", _COMPILED.format("_strptime")
+    ),
+    "a compiled file": (
+        "if Path('evil.pyc').exists(): runpy.run_path('evil.pyc')", "", _COMPILED.format("evil")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", FILES)
+def test_a_file_of_a_learners_takes_nothing_over(way: str, tmp_path: Path) -> None:
+    given, solution, attack = FILES[way]
+    cells = (
+        ("given", "import pickle, runpy, sys\nfrom datetime import datetime\nfrom pathlib import Path"),
+        ("given", "sys.path.insert(0, '.')"),
+        ("answer", f"### BEGIN SOLUTION\n{solution}\n### END SOLUTION"),
+        ("given", given),
+        ("answer", "### BEGIN SOLUTION\nlast = 5\n### END SOLUTION"),
+        ("test 1", "assert last == 5"),
+    )
+    assert _last_of(course(tmp_path, *cells), {2: attack, 4: "last = 0"}) == 0
 
 
 # Texts of the author's own, which a test may have run as it likes.

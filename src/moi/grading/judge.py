@@ -8,7 +8,6 @@ cases, no test disturbs another, and a fork that is lost takes nothing with it.
 from __future__ import annotations
 
 import contextlib
-import dis
 import functools
 import inspect
 import json
@@ -30,9 +29,10 @@ from moi.grading import chance, checks, told, zygote
 from moi.grading.codec import CannotCross, packed
 from moi.grading.copies import Copies, Watched, watch_unittest
 from moi.grading.folder import Folder
+from moi.grading.guard import Guard
 from moi.grading.line import Failed, Gone, Line
 from moi.grading.patches import Patches
-from moi.grading.remote import CannotJudge, is_remote, known
+from moi.grading.remote import is_remote, known
 from moi.grading.session import Session
 from moi.grading.shell import Shell, Stream
 from moi.grading.sources import definitions
@@ -49,19 +49,6 @@ _ANNOTATED = (type, types.ModuleType, types.FunctionType)
 def serve(end: socket.socket, learners: socket.socket) -> None:
     """Do the work that comes along the line ``end``; ``learners`` leads to the parent of learners' processes."""
     _Desk(end, learners).serve()
-
-
-# What unpickles a learner's file, or starts a program on it, would run the learner's code where the tests are.
-_STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"}
-
-
-# Who runs only texts that it has made up itself.
-_RUN_THEIR_OWN = frozenset(
-    """
-    importlib zipimport runpy collections dataclasses enum functools inspect traceback linecache unittest
-    traitlets numpy scipy numexpr matplotlib attr networkx numba decorator moi
-    """.split()  # noqa: SIM905
-)
 
 
 class _Desk(Line):
@@ -88,12 +75,12 @@ class Judge:
         self.shell = Shell.instance()
         self.shell.transformed = {step["source"]: step["text"] for step in self.steps if step["trusted"]}
         self.folder = Folder(work["files"], keep=True)
-        modules = Path(tempfile.mkdtemp())  # the author's own: those in the working folder may be the learner's
-        for name, content in work["files"].items():
-            if name.endswith(".py"):
-                (modules / name).parent.mkdir(parents=True, exist_ok=True)
-                (modules / name).write_bytes(content)
-        sys.path.insert(0, str(modules))
+        modules = {name: content for name, content in work["files"].items() if name.endswith(".py")}
+        place = Path(tempfile.mkdtemp())  # of the author's own: those in the working folder may be the learner's
+        for name, content in modules.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(content)
+        sys.path.insert(0, str(place))
         self.outputs: list[list[Any]] = [[] for _ in self.staged]
         self.notes: list[str] = []
         self.left_out: dict[int, str] = work["left_out"]  # why, by place
@@ -120,14 +107,13 @@ class Judge:
         self.lost: float = work["lost"]
         self.slow: set[int] = set()  # tests in which time was lost
         self.culprits = 0
-        self.testing = self.evaluates = False  # whether a test cell is running, and may run a text of the learner's
+        self.testing = False  # whether a test cell is running
         self.patches = Patches()
         self.environment = dict(os.environ)  # as it is before any test
         self.shell.user_ns["issubclass"] = _derives
         self.shell.ast_transformers.append(Watched())
         watch_unittest()
         chance.watch_seeds()
-        sys.addaudithook(self._look_out)
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
         setattr(inspect, "getmembers", _members(inspect.getmembers))  # noqa: B010
@@ -140,10 +126,12 @@ class Judge:
         self.secret = trusted.encode("utf-8", "surrogatepass")
         self.words = frozenset(re.findall(r"\w+", trusted))
         written = [
-            step.get(kind, "") for step in self.steps for kind in ("source", "text", "release") if step["trusted"]
+            step[kind]
+            for step in self.steps
+            for kind in ("source", "text", "release")
+            if step["trusted"] and kind in step
         ]
-        self.own_texts = "\n".join("".join(text.split()) for text in written)
-        self.compilers: set[str] = set()  # packages that have compiled the author's own texts
+        self.guard = Guard(written, [text.decode("utf-8", "replace") for text in modules.values()], self.folder.root)
 
     def judge(self) -> dict[str, Any]:
         """Run everything. Returns outputs for each staged cell, notes, seconds and where the learner changed things.
@@ -202,10 +190,11 @@ class Judge:
 
     def _have(self, cell: int) -> None:
         """Have for the tests what a cell gives them."""
-        if self.steps[cell]["trusted"]:
-            self.shell.run(self.steps[cell]["source"], silent=True)
-        else:
-            self._import(self.steps[cell]["imports"])
+        with self.guard.looking():
+            if self.steps[cell]["trusted"]:
+                self.shell.run(self.steps[cell]["source"], silent=True)
+            else:
+                self._import(self.steps[cell]["imports"])
 
     # The learner's cells
 
@@ -425,38 +414,6 @@ class Judge:
     def _trial(self, place: int, step: dict[str, Any]) -> Trial:
         self.copies = Copies() if self.work["seen"] is None else None
         return Trial(self, place, step, self.ways.get(place, ""))
-
-    def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
-        """Let no test run what a learner has written."""
-        if not self.testing:
-            return
-        if event in ("compile", "exec") and not self._may_run(event, given[0], sys._getframe(1)):
-            raise CannotJudge("a test may not run a text that the learner may have written: let the answer do that")
-        file = str(given[0].co_filename) if event == "exec" else ""
-        of_folder = file and os.path.lexists(file) and Path(os.path.abspath(file)).is_relative_to(self.folder.root)
-        if event in _STARTS or of_folder:
-            raise CannotJudge(
-                "a test may not start a program, load code from the working folder or unpickle more than plain data: "
-                "the learner may have written it"
-            )
-
-    def _may_run(self, event: str, code: Any, by: types.FrameType) -> bool:
-        """Whether a text that is compiled, or code that is run, ``by`` somebody while a test runs is no learner's."""
-        package = str(by.f_globals.get("__name__", "")).partition(".")[0]
-        if package in _RUN_THEIR_OWN or (event == "exec" and os.path.isabs(code.co_filename)):
-            return True
-        if package == "typing":  # what an annotation says may name something, and call nothing
-            return event == "compile" or not any(step.opname.startswith("CALL") for step in dis.get_instructions(code))
-        if "ipython-input" in by.f_code.co_filename:  # what the test itself runs was looked at before
-            return not self.evaluates or (event == "compile" and not isinstance(code, (str, bytes)))
-        if event == "exec":
-            return package in self.compilers
-        if isinstance(code, (str, bytes)) and package != "ast":
-            text = code if isinstance(code, str) else code.decode("utf-8", "replace")
-            if "".join(text.split()) not in self.own_texts:
-                return False
-            self.compilers.add(package)
-        return True
 
     def show(self, outputs: list[Any]) -> None:
         """What the learner's code has shown during a test goes where the test wants it, or to the instructor."""

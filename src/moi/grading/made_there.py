@@ -121,7 +121,7 @@ def evaluated_there(space: dict[str, Any], text: str, session: Callable[[], Sess
     def of_library(function: Any) -> Any:
         @functools.wraps(function)
         def there(*given: Any, **named: Any) -> Any:
-            if any(type(each) is str and each in own for each in (*given, *named.values())):
+            if next((each for each in (*given, *named.values()) if type(each) is str), None) in own:
                 if function.__module__.startswith("pandas."):  # it looks for names where it is called, further up
                     named["level"] = named.get("level", 0) + 1
                 return function(*given, **named)

@@ -138,7 +138,10 @@ class Code:
         }
 
     def bound_to(self, holds: Callable[[ast.AST, Set[str]], bool]) -> set[str]:
-        """The names that the cell binds to a value of which something ``holds``, of which these names say more."""
+        """The names that the cell binds to a value of which something ``holds``, of which these names say more.
+
+        So are a list to which such a value is added, and a function that returns one.
+        """
         found: set[str] = set()
         before, nodes = -1, list(ast.walk(self.tree))
         while before != len(found):
@@ -152,6 +155,13 @@ class Code:
                         | ast.For(target, value) | ast.comprehension(target, value) | ast.withitem(value, target)
                     ):  # fmt: skip
                         bound = [target]
+                    case ast.Call(ast.Attribute(ast.Name() as target), [*_, value]):
+                        bound = [target]
+                    case ast.FunctionDef(name) if any(
+                        holds(n.value, found) for n in ast.walk(node) if isinstance(n, ast.Return) and n.value
+                    ):
+                        found.add(name)
+                        continue
                     case _:
                         continue
                 if value is not None and holds(value, found):
@@ -159,29 +169,27 @@ class Code:
                     found |= {each.id for each in within if isinstance(each, ast.Name)}
         return found
 
+    def from_learners(self, learners: Set[str]) -> set[str]:
+        """The names that may stand for what comes from something of these names, or what the cell reads or is given."""
+        nodes = list(ast.walk(self.tree))
+        given = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        calls = (node for node in nodes if isinstance(node, ast.Call) and _last_name(node) in learners)
+        filled = {each.id for node in calls for each in node.args if isinstance(each, ast.Name)}
+        return given | filled | self.bound_to(lambda value, names: _may_be(value, learners | given | filled | names))
+
     def evaluates(self, learners: Set[str]) -> bool:
         """Whether the cell runs a text that may come from something of these names, that it reads, or that it is given.
 
         So does what hands on a function that runs texts.
         """
         nodes = list(ast.walk(self.tree))
-        given_names = {node.arg for node in nodes if isinstance(node, ast.arg)}
         called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-
-        def may_be(value: ast.AST, names: Set[str]) -> bool:
-            sources = learners | names | given_names | _READS
-            return any(
-                (isinstance(node, ast.Name) and node.id in sources)
-                or (isinstance(node, ast.Attribute) and node.attr in _READS)
-                for node in ast.walk(value)
-            )
-
-        theirs = self.bound_to(may_be)
+        theirs = self.from_learners(learners) | learners
         for node in nodes:
             match node:
                 case ast.Call(ast.Name(name) | ast.Attribute(attr=name) as function, given, named):
                     runs = name in _RUN_IN_LIBRARIES or (name in _RUNS and isinstance(function, ast.Name))
-                    if runs and any(may_be(each, theirs) for each in (*given, *named)):
+                    if runs and any(_may_be(each, theirs) for each in (*given, *named)):
                         return True
                 case ast.Name(name, ast.Load()) if name in _RUNS and id(node) not in called:
                     return True
@@ -320,6 +328,17 @@ def _is_module(name: str) -> bool:
     except (ImportError, ValueError, AttributeError):
         return False
     return spec is not None
+
+
+def _may_be(value: ast.AST, learners: Set[str]) -> bool:
+    """Whether something in ``value`` has one of these names, or reads a file."""
+    for node in ast.walk(value):
+        match node:
+            case ast.Name(name) if name in learners or name in _READS:
+                return True
+            case ast.Attribute(attr=name) if name in _READS or name.startswith(("read_", "load")):
+                return True
+    return False
 
 
 def _special_methods(tree: ast.Module) -> Iterator[str]:

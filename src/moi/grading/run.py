@@ -355,7 +355,8 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
     """
     learners: set[str] = set()
     homes: dict[str, int] = {}  # of the learner's names the first test after the cell that binds or changes it
-    runs_texts = False  # whether a function of a given cell runs what it is given
+    runs_texts = False  # whether a function of an earlier cell runs what it is given
+    theirs: set[str] = set()  # what may stand for something that a learner has written
     mentioned: set[str] = set()  # in answers, given and free cells
     steps = []
     for place, cell in enumerate(notebook.cells):
@@ -384,7 +385,8 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 calls = code.called() if code else set()
                 step["sets"] = sorted(set(set_by(code.tree))) if code else []
                 step["mixed"] = sorted(code.classes_with(learners)) if code else []
-                step["evaluates"] = runs_texts or (code is not None and code.evaluates(learners))
+                step["evaluates"] = runs_texts or (code is not None and code.evaluates(learners | theirs))
+                runs_texts, theirs = step["evaluates"], theirs | (code.from_learners(learners) if code else set())
                 step["binds"] = sorted((bound & mentioned) - learners)
                 step |= {"trusted": True, "wanted": sorted(learners), "calls": sorted(learners & calls),
                          "release": cell.release, "public": _public(cell.release, learners),
@@ -392,7 +394,8 @@ def steps_of(notebook: Notebook) -> list[dict[str, Any]]:
                 learners -= bound
             elif learners.isdisjoint(code.mentioned() if code else re.findall(r"\w+", cell.source)):
                 step["trusted"] = True
-                runs_texts = runs_texts or (code is not None and code.evaluates(learners))
+                runs_texts = runs_texts or (code is not None and code.evaluates(learners | theirs))
+                theirs |= code.from_learners(learners) if code else set()
                 learners -= bound
             else:
                 learners |= bound

@@ -17,6 +17,7 @@ from types import CodeType
 
 from moi.grading.reference import Code
 
+_CELL = "<a learner's cell "
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -44,7 +45,7 @@ class Sources:
                 code = Code(cell)
             except Exception:  # a parser has many limits
                 continue
-            file = f"<a learner's cell {number}>"
+            file = f"{_CELL}{number}>"
             self._texts[file] = code.text
             self._bind(code.tree.body, file)
 
@@ -128,6 +129,11 @@ class Sources:
                 return code
             codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
         return None
+
+
+def is_of_a_learner(code: object) -> bool:
+    """Whether this is code that is only to be looked at."""
+    return isinstance(code, CodeType) and code.co_filename.startswith(_CELL)
 
 
 def definitions(source: str) -> str:

@@ -60,20 +60,20 @@ class Trial:
         with judge.limited():
             with contextlib.suppress(Gone):
                 self._connect()
-            judge.testing, judge.evaluates = True, step["evaluates"]
+            judge.testing = True
             try:
                 kept, space = judge.folder.kept, judge.shell.user_ns
                 there = made_there(space, step["text"], kept, self._ask) if step["opens"] else nothing
                 texts = evaluated_there(space, step["text"], self._session) if step["evaluates"] else nothing
                 classes = classes_there(step["mixed"], self._session) if step["classes"] else nothing
                 modules = imported_there(self._session)
-                with there, texts, classes, modules, judge.patches.of(step["sets"], space):
+                with there, texts, classes, modules, judge.patches.of(step["sets"], space), judge.guard.looking():
                     outputs, failure = judge.shell.run(step["source"])
                 for session in self.sessions:
                     self.holds |= session.holds()
                     self.gives |= session.gives
             finally:
-                judge.testing = judge.evaluates = False
+                judge.testing = False
                 judge.folder.go_to(began_in)
         if ideas:
             outputs.insert(0, told.report(ideas))
