@@ -16,7 +16,7 @@ from typing import Any
 from moi.grading.scalars import CannotCross
 
 Of = Callable[[Any], Any]
-KINDS = ("alias", "union", "abc", "typing", "of typing", "forward")
+KINDS = ("alias", "union", "abc", "typing", "of typing", "forward", "variable")
 _CALLABLE: type = type(collections.abc.Callable[[int], int])
 TYPE_CLASSES = (types.GenericAlias, types.UnionType, _CALLABLE, typing.ForwardRef)
 _TYPING: Any = vars(typing)
@@ -34,6 +34,8 @@ def type_form(value: Any, of: Of) -> Any:
         return ["abc", value.__name__]
     if kind.__module__ != "typing":
         return None
+    if kind is typing.TypeVar:
+        return ["variable", value.__name__]
     if kind is typing.ForwardRef and _is_name(value.__forward_arg__):
         return ["forward", value.__forward_arg__]
     name = getattr(value, "_name", None) or getattr(value, "__name__", None)
@@ -53,6 +55,8 @@ def type_value(form: list[Any], of: Of) -> Any:
         found = getattr(collections.abc, rest[0])
         if isinstance(found, type) and _is_of_abc(found):
             return found
+    if kind == "variable" and _is_name(rest[0]):
+        return _type_variable(rest[0])
     if kind == "forward" and _is_name(rest[0]):  # other code in it could be run by who looks it up
         return typing.ForwardRef(rest[0])
     if kind == "typing":
@@ -75,6 +79,11 @@ def type_value(form: list[Any], of: Of) -> Any:
         if kind == "of typing" and isinstance(base, _SUBSCRIPTED):
             return base[parts[0] if len(parts) == 1 else parts]
     raise CannotCross("no type")
+
+
+@functools.lru_cache(1000)
+def _type_variable(name: str) -> Any:
+    return typing.TypeVar(name)  # type: ignore[misc]
 
 
 _SUBSCRIPTED = tuple({type(special) for special in (typing.Union, typing.Literal, typing.List, typing.Tuple,  # noqa: UP006

@@ -52,6 +52,7 @@ hidden: Sequence[Sequence[int]] = ()
 # There too: a state of the learner's functions that have not been called in this test.
 anew: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
 failed: list[str] = []  # ideas of the test cell that is judged
+looked_at: dict[int, tuple[Any, Any]] = {}  # in it, the objects that have learners' names, by id; with their plain form
 say: Callable[..., object] = print  # where the report of a cell's ideas goes
 _judged: set[str] = set()  # what has judged a value, and not only its form, in the idea that is open
 
@@ -230,7 +231,13 @@ def entry(got: Any, name: str) -> Any:
 def table(got: Any) -> dict[str, Any]:
     """A pandas frame as plain data: ``index_name``, ``index``, ``columns`` and ``rows`` (a list for each row)."""
     value = plain(got)
-    in_form(isinstance(value, dict) and "rows" in value, f"a pandas DataFrame is needed; got {_kind(value)}")
+    is_frame = isinstance(value, dict) and "rows" in value and not isinstance(got, Mapping)
+    in_form(is_frame, f"a pandas DataFrame is needed; got {_kind(value)}")
+    rows = value["rows"]
+    in_form(
+        len(rows) == len(value["index"]) and all(len(row) == len(value["columns"]) for row in rows),
+        "the rows of the table do not fit its index and columns",
+    )
     return dict(value)
 
 
@@ -240,7 +247,7 @@ def picture(got: Any) -> dict[str, Any]:
     Each line has ``label``, ``x`` and ``y``, and so have points, which are drawn by ``scatter``. The figure is closed.
     """
     value = plain(got)
-    is_chart = isinstance(value, dict) and "lines" in value
+    is_chart = isinstance(value, dict) and "lines" in value and not isinstance(got, Mapping)
     in_form(is_chart, f"the Axes of a matplotlib chart is needed; got {_kind(value)}")
     return dict(value)
 
@@ -248,23 +255,28 @@ def picture(got: Any) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """``value`` in plain data. Raises :class:`Wrong` for what has no plain form."""
     if home := getattr(type(value), "_moi_home", None):
-        return home(value, plain)
+        if not type(value)._moi_has_a_name(value):
+            return _only_plain(home(value, plain))
+        if id(value) not in looked_at:  # it stays what it has said once
+            looked_at[id(value)] = value, _only_plain(home(value, plain))
+        return looked_at[id(value)][1]
     if value is Ellipsis:
         raise NotImplementedError(NOT_DONE)
     if value is None or isinstance(value, (bool, str, int, float)):
         return value
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if hasattr(value, "get_xlabel"):
+    can = type(value)  # what an object has of itself could be anything
+    if hasattr(can, "isoformat"):
+        return plain(value.isoformat())
+    if hasattr(can, "get_xlabel"):
         return _plain_chart(value)
-    if hasattr(value, "iterrows"):
+    if hasattr(can, "iterrows"):
         return {
             "index_name": plain(value.index.name),
             "index": [plain(v) for v in value.index],
             "columns": [plain(v) for v in value.columns],
             "rows": [[plain(v) for v in row] for row in value.itertuples(index=False, name=None)],
         }
-    if hasattr(value, "tolist"):
+    if hasattr(can, "tolist"):
         return plain(value.tolist())
     if isinstance(value, Mapping):
         return {plain(k): plain(v) for k, v in value.items()}
@@ -275,6 +287,18 @@ def plain(value: Any) -> Any:
     raise Wrong(f"{_kind(value)} is not what is asked for")
 
 
+def _only_plain(value: Any) -> Any:
+    """``value``, which says of itself that it is plain data."""
+    if type(value) is list:
+        return [_only_plain(each) for each in value]
+    if type(value) is dict:
+        return {_only_plain(key): _only_plain(each) for key, each in value.items()}
+    if type(value).__module__ == "numpy" and hasattr(type(value), "item"):
+        value = value.item()
+    in_form(type(value) in (bool, int, float, str, type(None)), "this is not what is asked for")
+    return value
+
+
 def moved(explorer: Any, name: str, value: float) -> dict[str, Any]:
     """Move the control ``name`` of an ipywidgets explorer and see what comes of it, as plain data.
 
@@ -282,7 +306,7 @@ def moved(explorer: Any, name: str, value: float) -> dict[str, Any]:
     displayed after the move, by the function behind the control or in a label. The control is put back.
     """
     home = getattr(type(explorer), "_moi_home", None)
-    found = home(explorer, _moved, name, value) if home else _moved(explorer, name, value)
+    found = _only_plain(home(explorer, _moved, name, value)) if home else _moved(explorer, name, value)
     in_form(len(found["numbers"]) <= MOST_SHOWN, "so many numbers are displayed that none of them is the answer")
     return dict(found)
 

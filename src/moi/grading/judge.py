@@ -92,7 +92,6 @@ class Judge:
         self.changed: list[int] = []
         self.ways: dict[int, str] = work["ways"]  # of tests at these places, see Trial
         self.earned: dict[int, float] = {}  # by place
-        self.gives: list[int] = []  # places of those of them that copies may have kept from their points
         self.twice: dict[str, list[int]] = {"held": [], "unchanged": []}  # places of tests to be tried so as well
         self.seen: dict[int, Any] = {}  # by test cell
         self.not_right: set[int] = set()  # test cells
@@ -156,7 +155,7 @@ class Judge:
             "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
             "seen": self.seen if self.work["seen"] is None else {}, "mistaken": self.mistaken, "again": self.again,
             "left_out": self.left_out, "kept": self.kept, "slow": sorted(self.slow), "lost": self.lost,
-            "earned": self.earned, "twice": self.twice, "ways": {}, "gives": self.gives,
+            "earned": self.earned, "twice": self.twice, "ways": {},
         }  # fmt: skip
 
     def _import(self, statements: list[tuple[str, list[str]]]) -> None:
@@ -394,10 +393,8 @@ class Judge:
         as_known = known is not None and self.seen[cell][1] == known[1]
         if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
-        if step["held"] and not step["together"] and (trial.gives or (earned > 0 and trial.holds)):
+        if step["held"] and not step["together"] and (trial.gives or trial.holds):
             self.twice["held"].append(place)
-            if trial.gives:
-                self.gives.append(place)
         if trial.changed:
             self.changed.append(cell)
             self._give_again(place)

@@ -314,7 +314,7 @@ class Agent(Line):
             return self.objects[form[1]]
         if form[0] == "global":
             found: Any = importlib.import_module(form[1])
-            for part in form[2].split("."):
+            for part in filter(None, form[2].split(".")):
                 found = getattr(found, part)
             return found
         number = form[1]
@@ -470,6 +470,12 @@ class Foreign(There):
 
     def __setattr__(self, name: str, value: Any) -> None:
         _asked(self._agent, "set", self, name, value)
+
+    def __copy__(self) -> Any:
+        return _asked(self._agent, "copy", self)
+
+    def __deepcopy__(self, _: Any) -> Any:
+        return _asked(self._agent, "deepcopy", self)
 
 
 def _class_of_foreign(name: str, special: list[str], passes_for: type | None) -> type:

@@ -38,6 +38,7 @@ _CHANGES_FIRST = _words(
 _RUNS = ("eval", "exec", "compile")
 _RUN_IN_LIBRARIES = ("eval", "exec", "query", "sympify", "parse_expr")
 _READS = _words("open input read read_text readline readlines getvalue stdout")
+_ADDS = _words("add append appendleft extend insert put update write")
 _PUTS = ("patch", "object", "setattr")
 _PYTHON_MAGICS = ("time", "capture", "prun")
 _MACHINERY = _words(
@@ -155,7 +156,7 @@ class Code:
                         | ast.For(target, value) | ast.comprehension(target, value) | ast.withitem(value, target)
                     ):  # fmt: skip
                         bound = [target]
-                    case ast.Call(ast.Attribute(ast.Name() as target), [*_, value]):
+                    case ast.Call(ast.Attribute(ast.Name() as target, name), [*_, value]) if name in _ADDS:
                         bound = [target]
                     case ast.FunctionDef(name) if any(
                         holds(n.value, found) for n in ast.walk(node) if isinstance(n, ast.Return) and n.value

@@ -227,6 +227,10 @@ class Remote(There, metaclass=RemoteClass):
         """Have ``function``, of a module that both sides have, done over there, with this object first."""
         return known(self).session.ask("apply", function.__module__, function.__qualname__, (self, *rest))
 
+    def _moi_has_a_name(self) -> bool:
+        """Whether the learner's cells have bound it to a name, and nothing has made it in the test."""
+        return all(way.isidentifier() for way in known(self).ways)
+
     def __eq__(self, other: object) -> Any:
         return True if self is other else NotImplemented
 

@@ -161,7 +161,8 @@ class Bench:
     def _try_again(self, made: Any, staged: Staged, ways: Mapping[int, str], again: Callable[..., Any]) -> None:
         """Have tests tried in other ``ways`` too, all from the start; what they earn least counts.
 
-        But where the test holds what has crossed, what it earns with that as one thing on both sides.
+        But where one side holds what has crossed, what it earns with that as one thing on both sides, as it would be in
+        one process; unless something was changed in it that the reference leaves.
         """
         other = again(ways=ways)
         if other is None:
@@ -176,8 +177,8 @@ class Bench:
                 uses = other["seen"].get(staged.cells[place].cell, [None])[0]
                 seen[0] = None if uses is None else sorted({*(seen[0] or ()), *uses})
             before, after = made["earned"][place], other["earned"][place]
-            # Copies may have kept an honest answer from its points; what is changed could be what is compared with.
-            may_rise = way == "held" and place in made["gives"] and staged.cells[place].cell not in other["changed"]
+            # What is changed could be what is compared with.
+            may_rise = way == "held" and staged.cells[place].cell not in other["changed"]
             if after < before or (after > before and may_rise):
                 for part in ("outputs", "earned"):
                     made[part][place] = other[part][place]

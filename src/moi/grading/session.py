@@ -115,6 +115,7 @@ class Session(Line):
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
+        self.chance_before: Any = None  # the random state, if the learner's code has set it
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._lasting: dict[int, Any] = {}  # objects to which Python keeps no weak references
         self._living: Counter[int] = Counter()  # how often an object is here: by other ways it has other rights
@@ -307,10 +308,11 @@ class Session(Line):
                 name for name in files if self.folder.differs(name, files[name]) and not self.meant(f"writes {name}")
             }
             self.folder.apply(self.taken(files, others))
-            if place is not None and self.meant("goes to another folder"):
+            if place is not None and self.meant("comes back" if place == "." else "goes to another folder"):
                 self.folder.go_to(place)
                 self._place = self.folder.place()
             if state is not None and self.meant("sets the random state"):
+                self.chance_before = self.chance_before or chance.state()
                 chance.have(state)
                 self._chance, self._seeds = chance.state(), chance.seeds[0]
             self.errors.take_warnings(warned)
@@ -324,7 +326,13 @@ class Session(Line):
         meant: list[Any] = []
         others: list[Any] = []
         for change in changes:
-            (meant if self.meant(f"changes {self._place_of(change[0], crossing)}") else others).append(change)
+            place = self._place_of(change[0], crossing)
+            subject = place if isinstance(place, str) else f"what came by {min(self._ways, default='')} {place}"
+            # The reference may change the same thing in another call: when it is made, or later.
+            as_reference = self.meant(f"changes {place}") | (
+                place != -1 and self._may({f"changes {subject}"}, exactly=True)
+            )
+            (meant if as_reference else others).append(change)
         super().change(meant, crossing)
         if others:
             self.changed_things = True
@@ -337,7 +345,7 @@ class Session(Line):
         super()._hold(numbers, crossing)
         for thing in list(self.together.things.values())[before:] if self.together is not None else ():
             if self._asked_of is not None:  # it has come from an object of the test's, or went there
-                self._origins[id(thing)] = f"object {self._asked_of}"
+                self._origins[id(thing)] = f"what object {self._asked_of} has"
             else:
                 place = next((place for place, each in enumerate(self._arguments) if each is thing), -1)
                 self._origins[id(thing)] = f"what came by {min(self._ways, default='')} {place}"
@@ -385,6 +393,8 @@ class Session(Line):
         target, *rest = given
         if not self._is_own(target):
             raise AttributeError("only what a test has passed can be used here")
+        if what in ("copy", "deepcopy"):
+            return getattr(copy, what)(target)
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
@@ -588,12 +598,14 @@ class Session(Line):
 
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
-        kind = "object" if any(map(is_remote, operands)) else "data"
+        kinds = [f"{use} object" if any(map(is_remote, operands)) else f"{use} data"]
+        if use == "call":  # it is told the same of the test, be it data or an object of the learner's own
+            kinds += ["call object", "call data"]
         exactly = use == "call" and any(
             way.rpartition(".")[2] in methods_of_data() for way in known(target).ways if "." in way
         )
         # By each of the ways: an attribute that gives the object itself is another way to it.
-        asked = [self._may((f"{way} {use} {kind}",), exactly=exactly) for way in sorted(known(target).ways)]
+        asked = [self._may([f"{way} {kind}" for kind in kinds], exactly=exactly) for way in sorted(known(target).ways)]
         return all(asked) and (bool(asked) or self.allowed is None)
 
     def takes_for_its_own(self, kind: Any, check: str, thing: Any) -> bool:
@@ -765,7 +777,10 @@ def methods_of_data() -> frozenset[str]:
 
 
 def _global(value: Any) -> tuple[str, str] | None:
-    """Module and name of a function or class of a library, which the learner's process has as well."""
+    """Module and name of a function or class of a library, or of a library itself, which the learner's process has."""
+    if isinstance(value, types.ModuleType):
+        own = value.__name__ == "__main__" or value.__name__.startswith("moi.")
+        return None if own or sys.modules.get(value.__name__) is not value else (value.__name__, "")
     ufunc = type(value).__name__ == "ufunc"
     if not ufunc and not isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type)):
         return None

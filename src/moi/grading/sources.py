@@ -122,7 +122,10 @@ class Sources:
         """Compiled from the cell, and never run."""
         text = self._texts[file]
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        codes = [compile(text, file, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)]
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        # As IPython does: a statement at a time, of which the code does not depend on those before.
+        alone = (ast.Module([statement], []) for statement in ast.parse(text).body)
+        codes = [compile(statement, file, "exec", flags, dont_inherit=True) for statement in alone]
         while codes:
             code = codes.pop()
             if (code.co_firstlineno, code.co_name) == (line, name):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from moi.grading import checks, told
+from moi.grading import chance, checks, told
 from moi.grading.codec import CannotCross
 from moi.grading.copies import watch
 from moi.grading.line import Failed, Gone
@@ -54,6 +54,7 @@ class Trial:
         tempfile.tempdir = str(judge.folder.root) if step["together"] or step["opens"] else None
         checks.hidden, checks.anew = step["hidden"], self._anew
         checks.failed.clear()
+        checks.looked_at.clear()
         checks.say = lambda *lines, sep="": ideas.extend(lines)
         watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
         judge.patches.names = frozenset(step["wanted"]).difference(judge.imported)
@@ -75,6 +76,9 @@ class Trial:
             finally:
                 judge.testing = False
                 judge.folder.go_to(began_in)
+                for session in self.sessions:
+                    if session.chance_before:  # so far, and no further
+                        chance.have(session.chance_before)
         if ideas:
             outputs.insert(0, told.report(ideas))
         if failure is not None:
