@@ -753,3 +753,131 @@ def test_what_an_answer_keeps_of_the_tests_it_does_not_change_for_its_own_ends(w
             staged = classroom.handed_in(assignment, {0: answer})
             assert list(scores(assignment, staged, bench.run(staged)).values()) == [score]
         assert bench.steps[1]["together"]
+
+
+# An answer that is wrong, and one that deceives with it: the cells (role and source), then both by place.
+_TOTALS = "def totals(store):\n    return [sum(store.row(i)) for i in range(2)]"
+_STORE = """
+rows = [[3, 1, 2], [9, 7, 8]]
+class Store:
+    def __init__(self, rows):
+        self._rows = rows
+    def row(self, i):
+        return self._rows[i]
+assert totals(Store(rows)) == [sum(row) for row in rows]
+"""
+_LISTED = "def total(rows):\n    return sum(row['n'] for row in rows)"
+_INSIDE = """
+@contextlib.contextmanager
+def inside(folder):
+    os.makedirs(folder, exist_ok=True)
+    before = os.getcwd()
+    os.chdir(folder)
+    yield
+    os.chdir(before)
+"""
+_OUTSIDE = _INSIDE.replace("os.chdir(before)", "os.chdir(before + '/b')") + (
+    "os.makedirs('b', exist_ok=True)\nopen('b/prices.csv', 'w').write('0')\n"
+)
+_MEAN, _NO_MEAN = "def price(path):\n    return int(open(path).read())", "def price(path):\n    return 0"
+_SEEDED = "def seeded(n):\n    random.seed(n)"
+_ZEROS = "def seeded(n):\n    random.setstate((3, (0,) * 624 + (624,), None))"
+_SORTED, _UNSORTED = "def ordered(xs):\n    return sorted(xs)", "def ordered(xs):\n    return xs"
+_PLAN = "plan = {'cost': 3, 'gain': 9}"
+_PLAN_TEST = """
+from moi.grading.checks import entry, equal, ideas
+def check_plan():
+    with ideas(1) as check:
+        with check.idea(1, "the plan costs no more than 5 and gains 9"):
+            assert entry(plan, "cost") <= 5
+            equal(entry(plan, "gain"), 9, "other")
+    return check.score
+check_plan()
+"""
+_TURNING = """
+seen = []
+def turned():
+    seen.append(1)
+    return {'cost': 0, 'gain': 0} if len(seen) == 1 else {'cost': 99, 'gain': 9}
+"""
+_TABLE = "table_of = pd.DataFrame({'a': [1, 2]}, index=[1, 2])"
+_TABLE_TEST = """
+from moi.grading.checks import equal, ideas, table
+def check_table():
+    with ideas(1) as check:
+        with check.idea(1, "each row"):
+            found = table(table_of)
+            equal(found["index"], [1, 2], "rows")
+            for number, row in zip(found["index"], found["rows"]):
+                equal(row, [number], "another")
+    return check.score
+check_table()
+"""
+_FORGED = "import moi.grading.checks as c\nclass Table: pass\ntable_of = Table()\n"
+DECEIVED = {
+    "rows that a method gives out": (
+        [("answer", _TOTALS), ("test 1", _STORE)],
+        {1: "def totals(store):\n    return [0, 0]"},
+        {1: "def totals(store):\n    for i in range(2):\n        row = store.row(i)\n        row[:] = [0] * 3\n"
+            "    return [0, 0]"},
+    ),
+    "rows that a generator gives out": (
+        [("answer", _LISTED), ("test 1", "rows = [{'n': 3}, {'n': 4}]\n"
+                                         "assert total(row for row in rows) == sum(row['n'] for row in rows)")],
+        {1: "def total(rows):\n    return 0"},
+        {1: "def total(rows):\n    for row in rows:\n        row['n'] = 0\n    return 0"},
+    ),
+    "another folder": (
+        [("answer", f"{_INSIDE}{_MEAN}"),
+         ("test 1", "with inside('out'):\n    open('a.txt', 'w').close()\n"
+                    "assert price('prices.csv') == int(open('prices.csv').read())")],
+        {1: f"{_INSIDE}{_NO_MEAN}"},
+        {1: f"{_OUTSIDE}{_NO_MEAN}"},
+    ),
+    "a random state that stays": (
+        [("answer", _SEEDED), ("test 1", "seeded(3)\na = random.random()\nseeded(3)\nassert a == random.random()"),
+         ("answer", _SORTED),
+         ("test 1", "for _ in range(9):\n    xs = [random.randint(-99, 99) for _ in range(8)]\n"
+                    "    assert ordered(list(xs)) == sorted(xs)")],
+        {1: _SEEDED, 3: _UNSORTED},
+        {1: _ZEROS, 3: _UNSORTED},
+    ),
+    "an object that turns": (
+        [("answer", _PLAN), ("test 1", _PLAN_TEST)],
+        {1: "plan = {'cost': 99, 'gain': 9}"},
+        {1: f"{_TURNING}class Plan:\n    def tolist(self):\n        return turned()\nplan = Plan()"},
+    ),
+    "data that turn": (
+        [("answer", _PLAN), ("test 1", _PLAN_TEST)],
+        {1: "plan = {'cost': 99, 'gain': 9}"},
+        {1: f"{_TURNING}import types\nplan = types.SimpleNamespace(tolist=turned)"},
+    ),
+    "a table without rows": (
+        [("answer", _TABLE), ("test 1", _TABLE_TEST)],
+        {1: "table_of = pd.DataFrame({'a': [5, 5]}, index=[1, 2])"},
+        {1: f"{_FORGED}c.plain = lambda v: {{'index_name': None, 'index': [1, 2], 'columns': ['a'], 'rows': []}}"},
+    ),
+    "a table whose rows are an object": (
+        [("answer", _TABLE), ("test 1", _TABLE_TEST)],
+        {1: "table_of = pd.DataFrame({'a': [5, 5]}, index=[1, 2])"},
+        {1: f"{_FORGED}class Rows:\n    def __len__(self):\n        return 2\n    def __iter__(self):\n"
+            "        return iter([])\n"
+            "c.plain = lambda v: {'index_name': None, 'index': [1, 2], 'columns': ['a'], 'rows': Rows()}"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", DECEIVED)
+def test_who_deceives_earns_no_more_than_who_is_wrong(way: str, tmp_path: Path) -> None:
+    cells, wrong, attack = DECEIVED[way]
+    given = "import contextlib, os, random\nimport pandas as pd"
+    solved = [
+        (role, f"### BEGIN SOLUTION\n{text}\n### END SOLUTION" if role == "answer" else text) for role, text in cells
+    ]
+    assignment = course(tmp_path, ("given", given), *solved, files={"prices.csv": "4"})
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        for answers, points in (({}, len(cells) // 2), (wrong, len(wrong) - 1), (attack, len(attack) - 1)):
+            staged = classroom.handed_in(
+                assignment, answers or {at + 1: text for at, (r, text) in enumerate(cells) if r == "answer"}
+            )
+            assert sum(scores(assignment, staged, bench.run(staged)).values()) == points
