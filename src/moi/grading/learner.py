@@ -45,6 +45,8 @@ SPECIAL = frozenset(
     __aiter__ __anext__ __aenter__ __aexit__ __fspath__
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
+# What a function of the test's says of itself.
+FACTS = ("__annotations__", "__defaults__", "__kwdefaults__", "__qualname__")
 # Asks that the learner's code answers.
 OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive", "evaluate", "drop")
 # How many warnings go along with one message, and how many bytes of one.
@@ -464,7 +466,7 @@ class Foreign(There):
             self.__dict__["__name__"] = name
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") and name not in FACTS:
             raise AttributeError(name)
         return _asked(self._agent, "get", self, name)
 

@@ -44,7 +44,7 @@ from moi.grading.copies import Copies
 from moi.grading.coroutines import run_to_end
 from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
-from moi.grading.learner import OF_OBJECTS, PAIRS
+from moi.grading.learner import FACTS, OF_OBJECTS, PAIRS
 from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
@@ -425,7 +425,8 @@ class Session(Line):
             found = getattr(target, rest[0])
             self._inside.setdefault(id(found), (found, place))
             return found
-        if what == "set" and is_open(target, rest[0]) and not callable(getattr(type(target), rest[0], None)):
+        fixed = rest[0] in FACTS or callable(getattr(type(target), rest[0], None))
+        if what == "set" and is_open(target, rest[0]) and not fixed:
             return setattr(target, rest[0], rest[1])
         raise AttributeError(unusable(target))
 
