@@ -814,7 +814,53 @@ def check_table():
 check_table()
 """
 _FORGED = "import moi.grading.checks as c\nclass Table: pass\ntable_of = Table()\n"
+_HELD = """class Table:
+    def __init__(self, rows):
+        self.rows = rows
+    def total(self):
+        return sum(row['n'] for row in self.rows)"""
+_HELD_TEST = """
+rows = [{'n': 3}, {'n': 4}]
+assert Table(rows).total() == sum(row['n'] for row in rows)
+"""
+_TIDY = "kept = []\ndef tidy(store):\n    store.rows.sort()\ndef total(store):\n    "
+_TIDY_TEST = """
+class Store:
+    def __init__(self, rows):
+        self.rows = rows
+a, b = Store([3, 1]), Store([4, 5])
+tidy(a)
+assert a.rows == [1, 3] and total(b) == sum(b.rows)
+"""
+_FILL = "import copy\ndef fill(bag, source):\n    "
+_FILL_TEST = """
+class Bag:
+    def __init__(self, *items):
+        self.items = list(items)
+    def add(self, item):
+        self.items.append(item)
+    def clear(self):
+        self.items.clear()
+bag, source = Bag(), Bag(1, 2)
+fill(bag, source)
+assert bag.items == source.items
+"""
 DECEIVED = {
+    "nested data that an object keeps": (
+        [("answer", _HELD), ("test 1", _HELD_TEST)],
+        {1: _HELD.replace("sum(row['n'] for row in self.rows)", "0")},
+        {1: _HELD.replace("sum(row['n'] for row in self.rows)", "self.rows.clear() or 0")},
+    ),
+    "what another object of the test's has": (
+        [("answer", f"{_TIDY}return sum(store.rows)"), ("test 1", _TIDY_TEST)],
+        {1: f"{_TIDY}return 0"},
+        {1: f"{_TIDY}kept.append(store.rows)\n    return kept[-1].clear() or 0"},
+    ),
+    "a copy of the test's object": (
+        [("answer", f"{_FILL}for each in source.items:\n        bag.add(each)"), ("test 1", _FILL_TEST)],
+        {1: f"{_FILL}pass"},
+        {1: f"{_FILL}copy.copy(source).clear()"},
+    ),
     "rows that a method gives out": (
         [("answer", _TOTALS), ("test 1", _STORE)],
         {1: "def totals(store):\n    return [0, 0]"},

@@ -97,18 +97,29 @@ def test_what_runs_only_for_wrong_answers_runs(again: str, tmp_path: Path) -> No
     test = f"""
 from moi.grading.checks import equal, ideas
 
-with ideas(points=2) as check:
+with ideas(points=3) as check:
+    with check.idea(1, "what a function gives"):
+        equal(of(abs, -3), 3, "not given")
     with check.idea(1, "the level"):
         equal(level(3), 3, "another level")
     with check.idea(1, "twice the level, whatever that is"):
         equal(twice(3), 6, "not twice", or_else=lambda: 2 * {again})
 check.score
 """
-    cells = ("answer", f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"), ("test 2", test)
+    cells = ("answer", f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"), ("test 3", test)
     assignment = course(tmp_path, *cells)
     with Bench(assignment.notebooks[0]) as bench:
         staged = handed_in(assignment, {0: answer.replace("return x\n", "return x + 1\n")})
-        assert scores(assignment, staged, bench.run(staged)) == {"test1": 1}
+        assert scores(assignment, staged, bench.run(staged)) == {"test1": 2}
+        # Where nothing is right by itself, what follows from it counts for nothing.
+        constants = "def level(x):\n    return 1\ndef twice(x):\n    return 2\ndef of(f, x):\n    return f(x) + 0 * x"
+        for twice, points in ((constants, 2), (constants.replace("f(x) + 0 * x", "1"), 0)):
+            staged = handed_in(assignment, {0: twice})
+            run = bench.run(staged)
+            assert scores(assignment, staged, run) == {"test1": points}
+        assert run.notes == (
+            "too little is right by itself, so that nothing counts because it follows from earlier answers",
+        )
 
 
 def test_a_semicolon_at_the_end_keeps_a_value_from_being_shown(tmp_path: Path) -> None:

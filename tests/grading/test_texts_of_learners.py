@@ -35,6 +35,7 @@ _TAKES_OVER = (
     "(self.earned.__setitem__(place, 1), self.seen.__setitem__(cell, [[], None]), [])[2])"
 )
 ATTACK = f"[{_TAKES_OVER}] and 10"
+EXEC = f"import sys\nif 'moi.grading.judge' in sys.modules: {_TAKES_OVER}\n"
 QUERY = 'a > @pd.io.common.codecs.builtins.eval("' + ATTACK.replace('"', "'") + '")'
 # Of pandas, without any text that is compiled.
 _plain_query = (
@@ -47,6 +48,7 @@ YAML = (
     "!!python/object/apply:unittest.mock.Mock {kwds: {return_value: []}}]"
 )
 NEXT_CELL = "\n# in the next cell\n"
+CONFIGURATION = repr({"version": 1, "formatters": {"a": {"()": "logging.os._exit", "status": 0}}})
 # How a test has a text run: the test, and what a wrong answer gives.
 WAYS = {
     "a parameter": ("def at(formula, x):\n    return eval(formula, {'x': x})\nassert at(text(), 3) == 10", ATTACK),
@@ -64,6 +66,11 @@ WAYS = {
         "assert pd.DataFrame({'a': [1, 2, 3]}).agg('eval', expr=text(), level=0).sum() == 2", _BY_NUMPY
     ),
     "a text that names what is called": ("assert yaml.unsafe_load(text()) == 'x ** 2 + 1'", YAML),
+    "a configuration of logging": (
+        "import ast, logging.config, logging.handlers\n"
+        "said = text()\nlogging.config.dictConfig(ast.literal_eval(said) if 'version' in said else {'version': 1})",
+        CONFIGURATION,
+    ),
     "eval handed on": ("x = 3\nassert list(map(eval, [text()])) == [10]", ATTACK),
     "another name for eval": ("run = eval\nassert run(text(), {'x': 3}) == 10", ATTACK),
     "eval of a module": ("import builtins\nassert builtins.eval(text(), {'x': 3}) == 10", ATTACK),
@@ -107,7 +114,6 @@ def _last_of(assignment: Assignment, answers: dict[int, str]) -> float | None:
         return list(scores(assignment, staged, run).values())[-1]
 
 
-EXEC = f"import sys\nif 'moi.grading.judge' in sys.modules: {_TAKES_OVER}\n"
 _EVIL = f"class Evil:\n    def __reduce__(self):\n        return exec, ({EXEC!r},)\n"
 _PICKLED = "Path('made').write_bytes(pickle.dumps({}))"
 _WRITTEN = "Path('tools.py').write_text({!r})".format

@@ -10,6 +10,7 @@ import ast
 import contextlib
 import functools
 import importlib.machinery
+import logging.config  # noqa: F401 - see _NAMED_BY_TEXTS
 import os
 import sys
 import types
@@ -22,6 +23,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from moi.grading import sources
 from moi.grading.remote import CannotJudge
 
+with contextlib.suppress(ImportError):  # an author's module may be the first to import it
+    import yaml.constructor  # noqa: F401
+
 # What unpickles a learner's file, or starts a program on it, would run the learner's code where the tests are.
 _STARTS = {"pickle.find_class", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn"}
 _LOADS = {"marshal.load", "marshal.loads"}
@@ -32,12 +36,15 @@ _RUN_THEIR_OWN = frozenset(
     traitlets numpy scipy matplotlib networkx numba decorator moi
     """.split()  # noqa: SIM905
 )
-# Who runs or calls what a text names, and nobody hears of it: the module, the method, and the module's own names.
-_NAMED_BY_TEXTS = (
-    ("pandas.core.computation.expr", "Expr.__init__", ()),
-    ("yaml.constructor", "UnsafeConstructor.find_python_name", ()),
-    ("yaml.constructor", "UnsafeConstructor.find_python_module", ()),
-    ("logging.config", "BaseConfigurator.resolve", ("logging.", "sys.")),
+_OF_LOGGING = ("logging.StreamHandler", "logging.NullHandler", "logging.Formatter", "sys.stdout", "sys.stderr")
+_MACHINERY = ("moi", "IPython", "ipykernel", "unittest")
+# Who runs, calls or replaces what a text names, and nobody hears of it; and which texts are fit beside the author's.
+_NAMED_BY_TEXTS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
+    ("pandas.core.computation.expr", "Expr.__init__", lambda text: _is_plain(text.replace("`", "_"), ast.Name)),
+    ("yaml.constructor", "UnsafeConstructor.find_python_name", lambda text: False),
+    ("yaml.constructor", "UnsafeConstructor.find_python_module", lambda text: False),
+    ("logging.config", "BaseConfigurator.resolve", lambda text: text in _OF_LOGGING),
+    ("unittest.mock", "_get_target", lambda text: not text.startswith(_MACHINERY)),
 )
 _PLAIN = (ast.mod, ast.Expr, ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare,
           ast.IfExp, ast.expr_context, ast.unaryop, ast.operator, ast.boolop, ast.cmpop)  # fmt: skip
@@ -64,27 +71,27 @@ class Guard:
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
         """Look out meanwhile."""
-        for module, path, names in _NAMED_BY_TEXTS:
+        for module, path, fits in _NAMED_BY_TEXTS:
             if path not in self._watched and module in sys.modules:
                 self._watched.add(path)
-                owner, name = path.split(".")
-                place = getattr(sys.modules[module], owner)
-                setattr(place, name, self._only_own(getattr(place, name), names))
+                *owner, name = path.split(".")
+                place = functools.reduce(getattr, owner, sys.modules[module])
+                setattr(place, name, self._only_own(getattr(place, name), fits))
         before, self.on = self.on, True
         try:
             yield
         finally:
             self.on = before
 
-    def _only_own(self, method: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-        """``method`` of a text: one of the author's, or one that calls nothing or begins with one of ``names``."""
+    def _only_own(self, function: Callable[..., Any], fits: Callable[[str], bool]) -> Callable[..., Any]:
+        """``function``, whose first argument that is a text has to be one of the author's, or one that ``fits``."""
 
-        @functools.wraps(method)
-        def only(this: Any, text: Any, *given: Any, **named: Any) -> Any:
-            calls_nothing = method.__name__ == "__init__" and _is_plain(_of_pandas(text), ast.Name)
-            if self.on and not (str(text).startswith(tuple(names)) or calls_nothing or self._is_own(text)):
+        @functools.wraps(function)
+        def only(*given: Any, **named: Any) -> Any:
+            text = next((each for each in (*given, *named.values()) if isinstance(each, str)), "")
+            if self.on and not (self._is_own(text) or fits(text)):
                 raise CannotJudge(_NOT_RUN)
-            return method(this, text, *given, **named)
+            return function(*given, **named)
 
         return only
 
@@ -109,8 +116,9 @@ class Guard:
         package = str(by.f_globals.get("__name__", "")).partition(".")[0]
         if package in _RUN_THEIR_OWN or (event == "exec" and os.path.isabs(code.co_filename)):
             return True
-        if package == "ast":  # it only reads
-            return True
+        if package == "ast":  # it only reads, but for who goes on from there and was not there before
+            reader = str(by.f_back.f_globals.get("__name__", "")) if by.f_back is not None else ""
+            return not reader.startswith("pandas.") or "Expr.__init__" in self._watched
         if package == "typing":  # what an annotation says may name something, and call nothing
             return event == "exec" or _is_plain(code, ast.Name, ast.Attribute, ast.Subscript) or self._is_own(code)
         of_test = "ipython-input" in by.f_code.co_filename
@@ -171,8 +179,3 @@ def _is_plain(text: Any, *more: type[ast.AST]) -> bool:
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
         return all(isinstance(node, (*_PLAIN, *more)) for node in ast.walk(ast.parse(text.strip())))
     return False
-
-
-def _of_pandas(text: Any) -> Any:
-    """An expression of pandas' as one of Python's: ``@`` is before a test's name, backticks are around a column's."""
-    return "".join("_" if c in "@`" else c for c in text) if isinstance(text, str) else text

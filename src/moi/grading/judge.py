@@ -93,6 +93,7 @@ class Judge:
         self.ways: dict[int, str] = work["ways"]  # of tests at these places, see Trial
         self.earned: dict[int, float] = {}  # by place
         self.twice: dict[str, list[int]] = {"held": [], "unchanged": []}  # places of tests to be tried so as well
+        self.following: list[int] = []  # those that earn something and have asked the learner's earlier functions
         self.seen: dict[int, Any] = {}  # by test cell
         self.not_right: set[int] = set()  # test cells
         self.asked: set[str] = set()  # uses of objects, by the test that is running
@@ -155,7 +156,7 @@ class Judge:
             "outputs": self.outputs, "notes": self.notes, "seconds": self.seconds, "changed": self.changed,
             "seen": self.seen if self.work["seen"] is None else {}, "mistaken": self.mistaken, "again": self.again,
             "left_out": self.left_out, "kept": self.kept, "slow": sorted(self.slow), "lost": self.lost,
-            "earned": self.earned, "twice": self.twice, "ways": {},
+            "earned": self.earned, "twice": self.twice, "following": self.following, "ways": {},
         }  # fmt: skip
 
     def _import(self, statements: list[tuple[str, list[str]]]) -> None:
@@ -395,6 +396,8 @@ class Judge:
             self.again.append(place)
         if step["held"] and not step["together"] and (trial.gives or trial.holds):
             self.twice["held"].append(place)
+        if trial.follows and earned > 0:
+            self.following.append(place)
         if trial.changed:
             self.changed.append(cell)
             self._give_again(place)

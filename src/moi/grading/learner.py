@@ -46,7 +46,7 @@ SPECIAL = frozenset(
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
 # What a function of the test's says of itself.
-FACTS = ("__annotations__", "__defaults__", "__kwdefaults__", "__qualname__")
+FACTS = ("__annotations__", "__qualname__")
 # Asks that the learner's code answers.
 OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive", "evaluate", "drop")
 # How many warnings go along with one message, and how many bytes of one.
@@ -390,7 +390,7 @@ class Agent(Line):
             chance.have(state)
             self.seeds = chance.seeds[0]
         for handle in left:
-            self.handles.pop(id(self.objects[handle]))
+            self.handles.pop(id(self.objects[handle]), None)
             self.objects[handle] = None
 
     def do_drop(self) -> None:

@@ -36,6 +36,7 @@ from moi.grading.watch import end, watched
 from moi.grading.zygote import LARGEST
 
 _MOST_GIVEN_UP = 3  # tests of a submission
+_RIGHT_BY_ITSELF = 1 / 6  # of all points, so that more may count because it follows from earlier answers
 # What may have to be one, or over there, for a test to be judged well; tried one after the other.
 _WAYS: tuple[tuple[str, ...], ...] = (
     (), ("together",), ("opens",), ("together", "opens"), ("classes",), ("together", "classes"), (),
@@ -150,6 +151,7 @@ class Bench:
                 for way, places in made["twice"].items():
                     if places:
                         self._try_again(made, staged, dict.fromkeys(places, way), again)
+                self._alone(made, staged, again)
                 if made["again"]:
                     self._tell_again(made, staged, given_up, again)
                 return made
@@ -180,11 +182,25 @@ class Bench:
             # What is changed could be what is compared with.
             may_rise = way == "held" and staged.cells[place].cell not in other["changed"]
             if after < before or (after > before and may_rise):
-                for part in ("outputs", "earned"):
-                    made[part][place] = other[part][place]
-                made["ways"][place] = way
-                made["again"] = [each for each in made["again"] if each != place]
-                made["again"] += [each for each in other["again"] if each == place]
+                _take(made, other, place, way)
+
+    def _alone(self, made: Any, staged: Staged, again: Callable[..., Any]) -> None:
+        """Have nothing count because it only follows from earlier answers, where too little is right by itself.
+
+        A slip is not to be charged twice; but a row of constants, and what follows from these, is no work.
+        """
+        enough = sum(step["points"] for step in self.steps if step["role"] == "test") * _RIGHT_BY_ITSELF
+        earned, following = made["earned"], made["following"]
+        if not following or sum(earned.values()) - sum(earned[place] for place in following) >= enough:
+            return
+        ways = {place: f"{made['ways'].get(place, '')} alone".strip() for place in following}
+        other = again(ways=ways)
+        lost = {place: earned[place] - other["earned"][place] for place in ways} if other else {}
+        if other and sum(earned.values()) - sum(lost.values()) < enough and any(each > 0 for each in lost.values()):
+            words = "too little is right by itself, so that nothing counts because it follows from earlier answers"
+            made["notes"].append(words)
+            for place in (place for place in ways if lost[place] > 0):
+                _take(made, other, place, ways[place])
 
     def _tell_again(self, made: Any, staged: Staged, given_up: list[int], again: Callable[..., Any]) -> None:
         """Have the learner's words on visible lines from a judge and processes that no hidden line has reached."""
@@ -337,6 +353,15 @@ class _ToJudge(Line):
 
     def answer(self, what: str, given: tuple[Any, ...]) -> None:
         self.at, self.deadline = given[0], time.monotonic() + self.patience
+
+
+def _take(made: Any, other: Any, place: int, way: str) -> None:
+    """Have what ``other`` has made of the test at this place."""
+    for part in ("outputs", "earned"):
+        made[part][place] = other[part][place]
+    made["ways"][place] = way
+    made["again"] = [each for each in made["again"] if each != place]
+    made["again"] += [each for each in other["again"] if each == place]
 
 
 def as_written(notebook: Notebook) -> Staged:

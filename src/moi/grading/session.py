@@ -60,6 +60,7 @@ _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
 _DEEPEST = 5  # of lists in each other
+_UNKNOWN = -1  # place of an argument
 _VIEWS = (KeysView, ValuesView, ItemsView)
 _MOST_PRINTED = 1_000_000  # characters
 
@@ -129,6 +130,7 @@ class Session(Line):
         self._bound: dict[tuple[int, str, type], Any] = {}  # methods of the test's objects
         self._copies: dict[int, tuple[Any, Any]] = {}  # of objects of the test's, by id; with themselves
         self._originals: dict[int, Any] = {}  # of the copies, by id
+        self._copied_from: dict[int, tuple[Any, Any]] = {}  # of those that the learner's code has made, by id; and they
         self._asking = threading.RLock()  # the threads of a test ask one after the other
         self._ways: frozenset[str] = frozenset()  # of what is asked for
         self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
@@ -326,13 +328,13 @@ class Session(Line):
         meant: list[Any] = []
         others: list[Any] = []
         for change in changes:
+            if not self._is_new(change, crossing):
+                continue
             place = self._place_of(change[0], crossing)
             subject = place if isinstance(place, str) else f"what came by {min(self._ways, default='')} {place}"
             # The reference may change the same thing in another call: when it is made, or later.
-            as_reference = self.meant(f"changes {place}") | (
-                place != -1 and self._may({f"changes {subject}"}, exactly=True)
-            )
-            (meant if as_reference else others).append(change)
+            later = not subject.endswith(f" {_UNKNOWN}") and self._may({f"changes {subject}"}, exactly=True)
+            (meant if self.meant(f"changes {place}") or later else others).append(change)
         super().change(meant, crossing)
         if others:
             self.changed_things = True
@@ -340,15 +342,21 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
+    def _is_new(self, change: Any, crossing: Crossing) -> bool:
+        """Whether a thing is not so already: of what is new together, all comes once."""
+        number, form = change
+        before = self.codec.state(crossing.things[number]) if number in crossing.things else b""
+        return not before or self.codec.state(self.codec.decode(form, crossing)) != before
+
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
         before = 0 if self.together is None else len(self.together.things)
         super()._hold(numbers, crossing)
         for thing in list(self.together.things.values())[before:] if self.together is not None else ():
             if self._asked_of is not None:  # it has come from an object of the test's, or went there
-                self._origins[id(thing)] = f"what object {self._asked_of} has"
+                self._origins[id(thing)] = f"what by {min(self._ways, default='')} object {self._asked_of} has"
             else:
-                place = next((place for place, each in enumerate(self._arguments) if each is thing), -1)
-                self._origins[id(thing)] = f"what came by {min(self._ways, default='')} {place}"
+                found = (place for place, each in enumerate(self._arguments) if _lies_in(each, thing))
+                self._origins[id(thing)] = f"what came by {min(self._ways, default='')} {next(found, _UNKNOWN)}"
 
     def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
         found = self.held_here(crossing, outer)
@@ -363,7 +371,7 @@ class Session(Line):
         thing = crossing.things.get(number)
         if id(thing) in self._origins and not any(each is thing for each in self._arguments):
             return self._origins[id(thing)]
-        place, first = -1, -1
+        place, first = _UNKNOWN, -1
         for each, argument in enumerate(self._arguments):
             if first < (own := _first_in(argument, crossing, number + 1)) <= number:
                 place, first = each, own
@@ -394,11 +402,14 @@ class Session(Line):
         if not self._is_own(target):
             raise AttributeError("only what a test has passed can be used here")
         if what in ("copy", "deepcopy"):
-            return getattr(copy, what)(target)
+            made = getattr(copy, what)(target)
+            self._copied_from[id(made)] = self._copied_from.get(id(target), target), made
+            return made
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
         things = (target,) if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else (target, owner)
+        things = tuple(self._copied_from.get(id(each), (each,))[0] for each in things)  # with which it may share parts
         place = self._argument_with(things)
         self._asked_of = place
         # A function of the test's own is no thing that changes.

@@ -26,21 +26,23 @@ _MOST_PROCESSES = 4
 class Trial:
     """The run of the test at ``place``; ``step`` says what it does.
 
-    There are two other ways to run it. In the way "unchanged", what a learner's function changes beside what the
-    reference does stays as it was. In the way "held", what either side holds of the other's data is one thing on both.
+    There are other ways to run it, of which words in ``way`` say. "unchanged": what a learner's function changes beside
+    what the reference does stays as it was. "held": what either side holds of the other's data is one thing on both.
+    "alone": nothing counts because it follows from the learner's own earlier functions.
     """
 
     def __init__(self, judge: Judge, place: int, step: dict[str, Any], way: str = "") -> None:
         self.judge = judge
         self.place = place
         self.step = step
-        self.take_changes, self.held = way != "unchanged", way == "held"
+        self.take_changes, self.held, self.alone = "unchanged" not in way, "held" in way, "alone" in way
         self.wanted = judge.wanted(judge.staged[place][2])
         self.started = monotonic()
         self.sessions: list[Session] = []
         self.others: list[Session] = []  # what bears out an answer
         # Found out in it:
         self.changed = False  # whether the learner's code has changed what the reference does not
+        self.follows = False  # whether something has been held against what the learner's earlier functions give
         self.holds: set[str] = set()  # by which uses something there holds, or gives away, data
         self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
 
@@ -177,8 +179,9 @@ class Trial:
         lie has nothing to gain. What has no name there is missing: what cannot be believed fails.
         """
         judge, space, homes = self.judge, self.judge.shell.user_ns, self.step["homes"]
-        if not checks.failed and not judge.not_right:
+        if self.alone or (not checks.failed and not judge.not_right):
             raise CannotJudge("nothing before has gone wrong")
+        self.follows = True
         before = {name: space.pop(name) for name in self.wanted if name in space}
         try:
             for home in sorted(set(homes.values())):
