@@ -598,6 +598,8 @@ def built_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Assignm
         ("test 1", idea.format("level(3), 3, 'not the level'")),
         ("answer", solution("def twice(x):\n    return 2 * level(x)")),
         ("test 1", idea.format("twice(3), 6, 'not twice', or_else=lambda: 2 * level(3)")),
+        ("answer", solution("right = 3")),  # by itself, without which nothing counts that only follows
+        ("test 1", "assert right == 3"),
     )
     assignment = course(tmp_path_factory.mktemp("built"), *cells)
     with Bench(assignment.notebooks[0]) as bench:
@@ -615,16 +617,16 @@ def test_an_earlier_function_does_not_say_afterwards_what_suits_a_later_one(
     twice = f"def twice(x):\n    {leaves}\n    return 100"
     if sign.startswith("nothing"):
         twice += "\ndef level(x):\n    return 50"
-    staged = classroom.handed_in(assignment, {1: level, 3: twice})
-    assert scores(assignment, staged, bench.run(staged)) == {"test2": own == "x", "test4": 0}
+    staged = classroom.handed_in(assignment, {1: level, 3: twice, 5: "right = 3"})
+    assert scores(assignment, staged, bench.run(staged)) == {"test2": own == "x", "test4": 0, "test6": 1}
 
 
 def test_what_is_right_by_an_earlier_slip_earns_its_points(built_on: tuple[Assignment, Bench]) -> None:
     assignment, bench = built_on
     for level, twice in (("x + 1", 1), ("x", 0)):
-        answers = {1: f"def level(x):\n    return {level}", 3: "def twice(x):\n    return 2 * (x + 1)"}
+        answers = {1: f"def level(x):\n    return {level}", 3: "def twice(x):\n    return 2 * (x + 1)", 5: "right = 3"}
         staged = classroom.handed_in(assignment, answers)
-        assert scores(assignment, staged, bench.run(staged)) == {"test2": 1 - twice, "test4": twice}
+        assert scores(assignment, staged, bench.run(staged)) == {"test2": 1 - twice, "test4": twice, "test6": 1}
 
 
 LIES_ON_LEAVING = """
@@ -731,9 +733,9 @@ class Log:
 KEPT = {  # what an answer keeps of the test's, and changes when it is asked for something else
     "an argument": ("def total(xs):\n    kept.append(xs)\n    return 0", "kept[0].clear()"),
     "an argument in another": ("def total(xs):\n    kept.append([xs])\n    return 0", "kept[0][0].clear()"),
-    "an argument that is said to be another": (
-        "import moi.grading.learner as agent\ndef told(self, usual=agent.Agent.do_kept):\n"
-        "    usual(self)\n    return [(number, 0) for number in self.last.things]\nagent.Agent.do_kept = told\n"
+    "an argument, where all is said to be held": (
+        "import moi.grading.learner as agent\ndef told(self, crossing, outer, usual=agent.Agent.held):\n"
+        "    usual(self, crossing, outer)\n    return list(crossing.things)\nagent.Agent.held = told\n"
         "def total(xs):\n    kept.append(xs)\n    return 0",
         "kept[0].clear()",
     ),
@@ -752,7 +754,7 @@ def test_what_an_answer_keeps_of_the_tests_it_does_not_change_for_its_own_ends(w
         for answer, score in ((right, 1), (forged, 0)):
             staged = classroom.handed_in(assignment, {0: answer})
             assert list(scores(assignment, staged, bench.run(staged)).values()) == [score]
-        assert bench.steps[1]["together"]
+        assert bench.steps[1]["held"]
 
 
 # An answer that is wrong, and one that deceives with it: the cells (role and source), then both by place.
