@@ -233,6 +233,15 @@ def test_what_a_test_before_has_made_does_not_tell_its_hidden_case(tmp_path: Pat
     assert outputs[3][-1]["evalue"] == "got 3"
 
 
+def test_visible_lines_in_the_terms_of_ipython_are_told(tmp_path: Path) -> None:
+    test = "%time made = double(3)\nassert made == 6, f'got {made}'\n" + HIDDEN.format("assert double(30) == 60, 'no'")
+    solution = "### BEGIN SOLUTION\ndef double(x):\n    return 2 * x\n### END SOLUTION"
+    assignment = course(tmp_path, ("answer", solution), ("test 1", test))
+    with Bench(assignment.notebooks[0]) as bench:
+        outputs = bench.run(handed_in(assignment, {0: WRONG})).outputs
+    assert outputs[1][-1]["evalue"] == "got 4"
+
+
 def test_one_function_that_does_not_end_leaves_the_words_on_others(tmp_path: Path) -> None:
     solution = "### BEGIN SOLUTION\ndef {0}(x):\n    return 2 * x\n### END SOLUTION".format
     cells = [("given", GIVEN)]

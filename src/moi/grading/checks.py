@@ -255,11 +255,12 @@ def picture(got: Any) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """``value`` in plain data. Raises :class:`Wrong` for what has no plain form."""
     if home := getattr(type(value), "_moi_home", None):
-        if not type(value)._moi_has_a_name(value):
-            return _only_plain(home(value, plain))
-        if id(value) not in looked_at:  # it stays what it has said once
-            looked_at[id(value)] = value, _only_plain(home(value, plain))
-        return looked_at[id(value)][1]
+        if id(value) in looked_at:  # it stays what it has said once
+            return looked_at[id(value)][1]
+        found = _only_plain(home(value, plain))
+        if type(value)._moi_has_a_name(value):
+            looked_at[id(value)] = value, found
+        return found
     if value is Ellipsis:
         raise NotImplementedError(NOT_DONE)
     if value is None or isinstance(value, (bool, str, int, float)):

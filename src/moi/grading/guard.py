@@ -60,7 +60,7 @@ class Guard:
         self.on = False
         self._folder = folder
         self._texts = [*cells, *files]
-        self._whole = set(map(_squeezed, self._texts))
+        self._whole = frozenset(map(_squeezed, self._texts))
         self._compilers: set[str] = set()  # packages that have compiled the author's texts
         self._watched: set[str] = set()
         sys.addaudithook(self._look_out)
@@ -135,14 +135,23 @@ class Guard:
         if isinstance(text, bytes):
             text = text.decode("utf-8", "replace")
         found = _squeezed(text) if isinstance(text, str) else ""
-        return found in self._whole or (not found.isidentifier() and any(found in said for said in self._said))
+        if found in self._whole or found in self._as_run:
+            return True
+        return not found.isidentifier() and any(found in said for said in self._said)
+
+    @functools.cached_property
+    def _transformed(self) -> list[str]:
+        """The author's texts as IPython runs them: without its own signs."""
+        return list(map(TransformerManager().transform_cell, self._texts))
+
+    @functools.cached_property
+    def _as_run(self) -> frozenset[str]:
+        return frozenset(map(_squeezed, self._transformed))
 
     @functools.cached_property
     def _said(self) -> list[str]:
-        """The author's texts as IPython runs them, and the strings in these."""
-        texts = list(map(TransformerManager().transform_cell, self._texts))
-        self._whole.update(map(_squeezed, texts))
-        return [_squeezed(word) for text in texts for word in _constants(text)]
+        """The strings in the author's texts."""
+        return [_squeezed(word) for text in self._transformed for word in _constants(text)]
 
     def _comes_from_folder(self, code: types.CodeType, by: types.FrameType) -> bool:
         loader = by.f_back.f_locals.get("self") if by.f_back is not None else None

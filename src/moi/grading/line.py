@@ -169,13 +169,13 @@ class Line:
 
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
         """Have things of ``crossing`` together."""
-        for number in plain(numbers, list):
-            if self.together is not None and number in crossing.things:
-                thing = crossing.things[number]
-                if id(thing) not in self.together.numbers:
-                    for each in (self.together, *(one.crossing for one in self._open)):
-                        if id(thing) not in each.numbers:
-                            self.codec.note_state(each, each.add(thing))
+        found = [crossing.things[number] for number in plain(numbers, list) if number in crossing.things]
+        if self.together is not None:
+            new = [thing for thing in found if id(thing) not in self.together.numbers]
+            for each in (self.together, *(one.crossing for one in self._open)):
+                added = [each.add(thing) for thing in new if id(thing) not in each.numbers]
+                for number in added:  # when all have one, as each is noted with the numbers of its parts
+                    self.codec.note_state(each, number)
 
     def crossed(self, what: str, crossing: Crossing) -> None:
         """What has crossed with a question for ``what`` and its answer, at the end that has asked."""
@@ -251,11 +251,11 @@ class Line:
                 given = result = None  # whoever counts references to what has crossed is not to find these
                 held = self.held(crossing, outer) if failed is None else []
                 self._send(["answer" if failed is None else "failed", form, changes, self.attach(), held])
-                self._hold(held, crossing)
                 if outer is not None:  # what was sent, the other end knows
                     outer.states |= {
                         number: crossing.states[number] for number in outer.states.keys() & crossing.states.keys()
                     }
+                self._hold(held, crossing)  # after that, as in what is together a thing may have another number
             except CannotCross as failure:
                 self._send(["failed", self.describe(failure), [], None, []])
             finally:

@@ -151,7 +151,7 @@ class Bench:
                 for way, places in made["twice"].items():
                     if places:
                         self._try_again(made, staged, dict.fromkeys(places, way), again)
-                self._alone(made, staged, again)
+                self._alone(made, again)
                 if made["again"]:
                     self._tell_again(made, staged, given_up, again)
                 return made
@@ -184,7 +184,7 @@ class Bench:
             if after < before or (after > before and may_rise):
                 _take(made, other, place, way)
 
-    def _alone(self, made: Any, staged: Staged, again: Callable[..., Any]) -> None:
+    def _alone(self, made: Any, again: Callable[..., Any]) -> None:
         """Have nothing count because it only follows from earlier answers, where too little is right by itself.
 
         A slip is not to be charged twice; but a row of constants, and what follows from these, is no work.

@@ -60,7 +60,7 @@ _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
 _DEEPEST = 5  # of lists in each other
-_UNKNOWN = -1  # place of an argument
+_UNKNOWN = -1  # place of an argument: it could lie in any, or in none
 _VIEWS = (KeysView, ValuesView, ItemsView)
 _MOST_PRINTED = 1_000_000  # characters
 
@@ -328,8 +328,6 @@ class Session(Line):
         meant: list[Any] = []
         others: list[Any] = []
         for change in changes:
-            if not self._is_new(change, crossing):
-                continue
             place = self._place_of(change[0], crossing)
             subject = place if isinstance(place, str) else f"what came by {min(self._ways, default='')} {place}"
             # The reference may change the same thing in another call: when it is made, or later.
@@ -342,12 +340,6 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
-    def _is_new(self, change: Any, crossing: Crossing) -> bool:
-        """Whether a thing is not so already: of what is new together, all comes once."""
-        number, form = change
-        before = self.codec.state(crossing.things[number]) if number in crossing.things else b""
-        return not before or self.codec.state(self.codec.decode(form, crossing)) != before
-
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
         before = 0 if self.together is None else len(self.together.things)
         super()._hold(numbers, crossing)
@@ -355,8 +347,8 @@ class Session(Line):
             if self._asked_of is not None:  # it has come from an object of the test's, or went there
                 self._origins[id(thing)] = f"what by {min(self._ways, default='')} object {self._asked_of} has"
             else:
-                found = (place for place, each in enumerate(self._arguments) if _lies_in(each, thing))
-                self._origins[id(thing)] = f"what came by {min(self._ways, default='')} {next(found, _UNKNOWN)}"
+                place = self._argument_with((thing,))
+                self._origins[id(thing)] = f"what came by {min(self._ways, default='')} {place}"
 
     def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
         found = self.held_here(crossing, outer)
@@ -416,7 +408,7 @@ class Session(Line):
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
         step = "__next__" in rest[:1] and id(target) not in self._fresh
         changes = call or what == "set" or (what == "special" and rest[0] in _CHANGES) or step
-        others = range(len(self._arguments)) if place < 0 else ()  # it could lie in any
+        others = range(len(self._arguments)) if place == _UNKNOWN else ()  # it could lie in any
         as_reference = self.meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
         if changes and not as_reference:
             self.changed_things = True
@@ -436,20 +428,19 @@ class Session(Line):
             found = getattr(target, rest[0])
             self._inside.setdefault(id(found), (found, place))
             return found
-        fixed = rest[0] in FACTS or callable(getattr(type(target), rest[0], None))
-        if what == "set" and is_open(target, rest[0]) and not fixed:
+        if what == "set" and is_open(target, rest[0]) and not _is_fixed(target, rest[0]):
             return setattr(target, rest[0], rest[1])
         raise AttributeError(unusable(target))
 
     def _argument_with(self, things: tuple[Any, ...]) -> int:
-        """In which of the arguments one of ``things`` lies; -1 if that cannot be told."""
+        """In which of the arguments one of ``things`` lies."""
         for place, each in enumerate(self._arguments):
             if any(each is one for one in things):
                 return place
         one = things[-1]
         if id(one) not in self._inside:  # looked for once, as there may be much to look through
             found = (place for place, each in enumerate(self._arguments) if _lies_in(each, one))
-            self._inside[id(one)] = one, next(found, -1)
+            self._inside[id(one)] = one, next(found, _UNKNOWN)
         return self._inside[id(one)][1]
 
     def _is_own(self, target: Any) -> bool:
@@ -612,7 +603,7 @@ class Session(Line):
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
         kinds = [f"{use} object" if any(map(is_remote, operands)) else f"{use} data"]
         if use == "call":  # it is told the same of the test, be it data or an object of the learner's own
-            kinds += ["call object", "call data"]
+            kinds = ["call object", "call data"]
         exactly = use == "call" and any(
             way.rpartition(".")[2] in methods_of_data() for way in known(target).ways if "." in way
         )
@@ -739,6 +730,11 @@ def _lies_in(value: Any, target: Any, depth: int = 0) -> bool:
         return value is target
     parts = itertools.chain(value, value.values()) if isinstance(value, dict) else value
     return any(_lies_in(part, target, depth + 1) for part in parts)
+
+
+def _is_fixed(target: Any, name: str) -> bool:
+    """Whether ``name`` is a fact, or a method, of an object of the test's."""
+    return name in FACTS or callable(getattr(type(target), name, None))
 
 
 def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
