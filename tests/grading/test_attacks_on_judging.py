@@ -847,6 +847,15 @@ bag, source = Bag(), Bag(1, 2)
 fill(bag, source)
 assert bag.items == source.items
 """
+_CASE = "def prepare(case):\n    case.unit = 'm'\n    "
+_CASE_TEST = """
+import unittest
+class Doubles(unittest.TestCase):
+    def runTest(self):
+        prepare(self)
+        self.assertEqual(double(3), 6, self.unit)
+assert Doubles().run().wasSuccessful()
+"""
 DECEIVED = {
     "nested data that an object keeps": (
         [("answer", _HELD), ("test 1", _HELD_TEST)],
@@ -862,6 +871,11 @@ DECEIVED = {
         [("answer", f"{_FILL}for each in source.items:\n        bag.add(each)"), ("test 1", _FILL_TEST)],
         {1: f"{_FILL}pass"},
         {1: f"{_FILL}copy.copy(source).clear()"},
+    ),
+    "what a library keeps in the test's object": (
+        [("answer", f"{_CASE}pass\ndef double(x):\n    return 2 * x"), ("test 1", _CASE_TEST)],
+        {1: f"{_CASE}pass\ndef double(x):\n    return 0"},
+        {1: f"{_CASE}case._type_equality_funcs = {{int: 'assertNotEqual'}}\ndef double(x):\n    return 0"},
     ),
     "rows that a method gives out": (
         [("answer", _TOTALS), ("test 1", _STORE)],

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import types
 import typing
+import unittest
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -113,6 +114,8 @@ class Judge:
         self.shell.user_ns["issubclass"] = _derives
         self.shell.ast_transformers.append(Watched())
         watch_unittest()
+        for name in ("assertLogs", "assertNoLogs"):
+            setattr(unittest.TestCase, name, _of_name(getattr(unittest.TestCase, name)))
         chance.watch_seeds()
         setattr(typing, "get_type_hints", _at_home(typing.get_type_hints))  # noqa: B010
         setattr(inspect, "get_annotations", _at_home(inspect.get_annotations, "eval_str"))  # noqa: B010
@@ -515,6 +518,16 @@ def _as_json(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(encoder, thing)
 
     return default
+
+
+def _of_name(method: Callable[..., Any]) -> Callable[..., Any]:
+    """``method`` of a test case, which listens to a logger: of a learner's, to the one that has its name here."""
+
+    @functools.wraps(method)
+    def asserted(case: Any, logger: Any = None, *given: Any, **named: Any) -> Any:
+        return method(case, str(logger.name) if is_remote(logger) else logger, *given, **named)
+
+    return asserted
 
 
 def _source(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,10 +26,11 @@ from moi.grading import chance, errors, logged
 from moi.grading.checks import text_of
 from moi.grading.codec import CannotCross, packed
 from moi.grading.content import content, fixed_base
-from moi.grading.coroutines import Deferred, run_to_end
-from moi.grading.crossing import Crossing, There
+from moi.grading.coroutines import run_to_end
+from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
-from moi.grading.line import Failed, Line
+from moi.grading.foreign import Foreign, ForeignCoroutine, OfTest, asked, class_of_foreign, error_class, facts
+from moi.grading.line import Line
 from moi.grading.patches import Patched
 from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
@@ -45,8 +46,6 @@ SPECIAL = frozenset(
     __aiter__ __anext__ __aenter__ __aexit__ __fspath__
     """.split()  # noqa: SIM905
 ) | {f"__{prefix}{name}__" for name in PAIRS for prefix in ("", "r", "i")}
-# What a function of the test's says of itself.
-FACTS = ("__annotations__", "__qualname__")
 # Asks that the learner's code answers.
 OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "derive", "evaluate", "drop")
 # How many warnings go along with one message, and how many bytes of one.
@@ -73,7 +72,7 @@ class Agent(Line):
         self.classes: dict[int, Any] = {}  # their forms, by handle
         self.derived: set[int] = set()  # handles of those that a test has derived: they may come to have more
         self.foreign: dict[int, Any] = {}
-        self.foreign_classes: dict[str, type] = {}
+        self.foreign_classes: dict[str, Any] = {}
         # Of objects of the judge's, by id of the copy: number, copy, content when it came, and as it is written here.
         self.copies: dict[int, tuple[int, Any, bytes, bytes]] = {}
         self._telling = 0  # errors within each other
@@ -260,7 +259,9 @@ class Agent(Line):
 
     def export(self, value: Any) -> Any:
         if issubclass(type(value), Foreign):
-            return ["yours", object.__getattribute__(value, "_number")]
+            return ["yours", facts(value)["_moi_number"]]
+        if type(value) is OfTest and value._moi_own is not None:
+            return self.export(value._moi_own)
         if issubclass(type(value), (type, BaseException)) and "_moi_number" in vars(value):
             return ["yours", vars(value)["_moi_number"]]
         if id(value) in self.copies:
@@ -329,14 +330,24 @@ class Agent(Line):
         return self.foreign[number]
 
     def _foreign(
-        self, number: int, named: str, words: str | None, name: str, special: list[str], bases: list[list[str]]
+        self,
+        number: int,
+        named: str,
+        words: str | None,
+        name: str,
+        special: list[str],
+        bases: list[list[str]],
+        own: Any,
     ) -> Foreign:
         """A thing of the judge's."""
-        key = repr((name, special, bases))
+        if "__await__" in special:
+            return ForeignCoroutine(self, number, named, words)
+        key = repr((name, special, bases, own))
         if key not in self.foreign_classes:
-            found = (_found(*base) for base in bases)
-            self.foreign_classes[key] = _class_of_foreign(name, special, next(filter(None, found), None))
-        return self.foreign_classes[key](self, number, named, words)  # type: ignore[no-any-return]
+            passes_for = next(filter(None, (_found(*base) for base in bases)), None)
+            kind, fields = self.codec.decode(own) if own is not None else (None, None)
+            self.foreign_classes[key] = class_of_foreign(name, special, passes_for, kind, fields)
+        return self.foreign_classes[key].of(self, number, named, words)
 
     def _copy(self, number: int, content: bytes) -> Any:
         """An object of a library, of which the judge has sent a copy: the same as long as that one stays as it is."""
@@ -352,9 +363,7 @@ class Agent(Line):
         if shared and (own := _found("__main__", name)) and issubclass(own, BaseException):
             return own
         above = tuple(self.codec.decode(base) for base in bases)
-        body = {"_moi_number": number, "_moi_agent": self, "__module__": "__main__", "__new__": _made_there,
-                "__init__": _made_already, "__getattr__": _asked_for, "__str__": _said}  # fmt: skip
-        return type(name.rpartition(".")[2], above, body)
+        return error_class(self, number, name.rpartition(".")[2], above)
 
     def _foreign_error(self, number: int, kind: Any, given: list[Any], text: str, fields: dict[str, Any]) -> Any:
         """An error of the judge's, which is the same one when it comes back."""
@@ -454,54 +463,7 @@ class Agent(Line):
             self.logged.append(message)
 
     def _input(self, prompt: object = "", /) -> str:
-        return str(_asked(self, "input", str(prompt)))
-
-
-class Foreign(There):
-    """A thing of the judge's in the learner's process: each use of it is a question to the judge."""
-
-    def __init__(self, agent: Agent, number: int, name: str, words: str | None) -> None:
-        self.__dict__.update(_agent=agent, _number=number, __doc__=words)
-        if name:
-            self.__dict__["__name__"] = name
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") and name not in FACTS:
-            raise AttributeError(name)
-        return _asked(self._agent, "get", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _asked(self._agent, "set", self, name, value)
-
-    def __copy__(self) -> Any:
-        return _asked(self._agent, "copy", self)
-
-    def __deepcopy__(self, _: Any) -> Any:
-        return _asked(self._agent, "deepcopy", self)
-
-
-def _class_of_foreign(name: str, special: list[str], passes_for: type | None) -> type:
-    """The class of things of the judge's that can do ``special``; ``passes_for`` is what they are in `isinstance`."""
-    if "__await__" in special:
-        return ForeignCoroutine
-    body: dict[str, Any] = {each: _forwarded(each) for each in special} | {"__module__": "__main__"}
-    if "__eq__" in special:
-        body.setdefault("__hash__", None)
-    if passes_for is not None:
-        body["__class__"] = property(lambda self: passes_for)
-    return type(name, (Foreign,), body)
-
-
-def _forwarded(name: str) -> Any:
-    def call(self: Foreign, *given: Any, **named: Any) -> Any:
-        return _asked(self._agent, "call", self, given, tuple(named.items()))
-
-    def method(self: Foreign, *given: Any) -> Any:
-        if name == "__exit__":
-            given = (*given[:2], None)
-        return _asked(self._agent, "special", self, name, given)
-
-    return call if name == "__call__" else method
+        return str(asked(self, "input", str(prompt)))
 
 
 def _of_class(value: Any) -> Any:
@@ -512,7 +474,7 @@ def _of_class(value: Any) -> Any:
         def method(*given: Any, **named: Any) -> Any:
             return value(*given, **named)
 
-        method.__name__, method.__doc__ = vars(value).get("__name__", "method"), vars(value)["__doc__"]
+        method.__name__, method.__doc__ = facts(value).get("__name__", "method"), value.__doc__
         return method
     return property(lambda _: value()) if kind == "PropertyMock" else value
 
@@ -521,38 +483,6 @@ def _found(module: str, name: str) -> type | None:
     """The class of this name, if there is one here too."""
     found = getattr(sys.modules.get(module), name, None)
     return found if isinstance(found, type) else None
-
-
-def _made_there(kind: Any, *given: Any, **named: Any) -> Any:
-    """An error of a class of the judge's, or of one that derives from it over here."""
-    if "_moi_number" in vars(kind):
-        return _asked(kind._moi_agent, "call", kind, given, tuple(named.items()))
-    return super(next(k for k in kind.__mro__ if "_moi_number" in vars(k)), kind).__new__(kind, *given)
-
-
-def _made_already(self: BaseException, *given: Any, **named: Any) -> None:
-    if "_moi_number" not in vars(self):
-        self.args = given
-
-
-def _asked_for(self: Any, name: str) -> Any:
-    if name.startswith("_") or "_moi_number" not in vars(self):
-        raise AttributeError(name)
-    return _asked(self._moi_agent, "get", self, name)
-
-
-def _said(self: Any) -> str:
-    return str(vars(self).get("_moi_text", ", ".join(map(str, self.args))))
-
-
-class ForeignCoroutine(Deferred, Foreign):
-    """One that can be awaited."""
-
-    def _moi_end(self) -> Any:
-        return _asked(self._agent, "special", self, "__await__", ())
-
-    def __next__(self) -> Any:  # asyncio takes this for what steps a coroutine
-        self.send(None)
 
 
 class _Typed(io.TextIOBase):
@@ -565,7 +495,7 @@ class _Typed(io.TextIOBase):
         return True
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
-        return str(_asked(self._agent, "line"))
+        return str(asked(self._agent, "line"))
 
 
 def _named(what: str, target: Any = None, name: Any = None) -> str:
@@ -578,14 +508,6 @@ def _named(what: str, target: Any = None, name: Any = None) -> str:
 def _method(kind: type, name: str) -> Any:
     """A special method as Python finds it, which is not that of the class's own class."""
     return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
-
-
-def _asked(agent: Agent, what: str, *given: Any) -> Any:
-    try:
-        return agent.ask(what, *given)
-    except Failed as failure:
-        error: BaseException = agent.codec.decode(failure.form)
-    raise error.with_traceback(None)
 
 
 def _sendable(output: dict[str, Any]) -> Any:

@@ -12,12 +12,14 @@ from typing import Any
 from unittest import mock
 
 from moi.grading.crossing import There
-from moi.grading.learner import FACTS, SPECIAL
+from moi.grading.foreign import FACTS
+from moi.grading.learner import SPECIAL
 
 # With one of the test's own classes, all of SPECIAL.
 _ALLOWED = ("__call__", "__bool__", "__iter__", "__next__", "__len__", "__getitem__", "__setitem__", "__contains__")
 # No learner can change them.
 ONLY_READ = (re.Match, re.Pattern, argparse.Namespace)
+_WITHOUT_SECRETS = ("__main__", "builtins", "abc", "typing", "collections.abc")
 # What is of these modules is asked here: a learner's code may mean to change it, or it draws.
 _ASKED_HERE = ("__main__", "builtins", "collections", "array", "itertools", "functools", "unittest", "configparser",
                "argparse", "re", "io", "_io", "os", "matplotlib", "ipywidgets", "moi")  # fmt: skip
@@ -44,7 +46,7 @@ class _Pickler(pickle.Pickler):
 def special_methods(kind: type, called: bool) -> list[str]:
     """The special methods of an object of the test's that a learner's code may use: those that its class defines."""
     if issubclass(kind, (type, types.ModuleType)):
-        return ["__call__"] if called and kind is not types.ModuleType else []
+        return ["__call__", "__instancecheck__", "__subclasscheck__"] if issubclass(kind, type) else []
     if kind is types.CoroutineType:
         return ["__await__"]
     found = dict(pair for base in reversed(kind.__mro__[:-1]) for pair in vars(base).items())
@@ -77,5 +79,10 @@ def is_open(target: Any, name: str) -> bool:
         return name in ("send", "throw", "close")
     if isinstance(target, types.FunctionType):
         return name in FACTS
-    readable = type(target).__module__ == "__main__" or isinstance(target, ONLY_READ)
-    return readable and not name.startswith("_")
+    kind = target if isinstance(target, type) else type(target)
+    readable = kind.__module__ == "__main__" or isinstance(target, ONLY_READ)
+    # What a library keeps in an object is not for others.
+    inside = all(base.__module__ in _WITHOUT_SECRETS for base in kind.__mro__)
+    if name == "__dict__":
+        return readable and kind is not target and (inside or not any(key.startswith("_") for key in vars(target)))
+    return readable and not name.startswith("__" if inside else "_")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import functools
 import inspect
 import io
@@ -44,7 +45,8 @@ from moi.grading.copies import Copies
 from moi.grading.coroutines import run_to_end
 from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
-from moi.grading.learner import FACTS, OF_OBJECTS, PAIRS
+from moi.grading.foreign import FACTS, SETTINGS
+from moi.grading.learner import OF_OBJECTS, PAIRS
 from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
@@ -193,13 +195,23 @@ class Session(Line):
         named = str(getattr(value, "__name__", "")) if callable(value) or kind is types.ModuleType else ""
         bases = [[base.__module__, base.__qualname__] for base in kind.__mro__[:-1] if self._is_there(base)]
         words = value.__doc__ if isinstance(value, types.FunctionType) else None  # as functools.wraps wants it
-        form = ["mine", number, named, words, kind.__name__, special_methods(kind, callable(value)), bases]
+        special = special_methods(kind, callable(value))
+        form = ["mine", number, named, words, kind.__name__, special, bases, self._own_class(kind)]
         self._forms[number] = form
         return form
 
     def _is_there(self, kind: type) -> bool:
         """Whether a class of an object of the test's own is in the learner's process too."""
         return kind.__qualname__ in self.codec.shared if kind.__module__ == "__main__" else kind in data_classes()
+
+    def _own_class(self, kind: type) -> Any:
+        """A class that only the test has, and the fields of a data class, for who looks into an object of it."""
+        if kind.__module__ != "__main__":
+            return None
+        fields: Any = None
+        if dataclasses.is_dataclass(kind):
+            fields = [(field.name, field.type, _settings(field)) for field in dataclasses.fields(kind)]
+        return self.codec.encode((None if kind.__qualname__ in self.codec.shared else kind, fields))
 
     def _told(self, error: BaseException) -> list[Any]:
         """What a learner's code is told of an error of the test's."""
@@ -425,7 +437,7 @@ class Session(Line):
                 self._fresh[id(made)] = made
             return made
         if what == "get" and is_open(target, rest[0]):
-            found = getattr(target, rest[0])
+            found = dict(vars(target)) if rest[0] == "__dict__" else getattr(target, rest[0])
             self._inside.setdefault(id(found), (found, place))
             return found
         if what == "set" and is_open(target, rest[0]) and not _is_fixed(target, rest[0]):
@@ -732,9 +744,16 @@ def _lies_in(value: Any, target: Any, depth: int = 0) -> bool:
     return any(_lies_in(part, target, depth + 1) for part in parts)
 
 
+def _settings(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    """How a field of a data class is set, as far as it is."""
+    found = {name: getattr(field, name) for name in SETTINGS}
+    found["metadata"] = dict(field.metadata)
+    return {name: each for name, each in found.items() if each is not dataclasses.MISSING}
+
+
 def _is_fixed(target: Any, name: str) -> bool:
-    """Whether ``name`` is a fact, or a method, of an object of the test's."""
-    return name in FACTS or callable(getattr(type(target), name, None))
+    """Whether ``name`` is a fact, or a method, of an object of the test's; or anything of a class."""
+    return isinstance(target, type) or name in (*FACTS, "__dict__") or callable(getattr(type(target), name, None))
 
 
 def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
