@@ -153,7 +153,8 @@ class Classes:
     def _looks(self, module: str, name: str) -> type | None:
         """What an object may pass for in ``isinstance``: never for data, which it would be if it were what it says."""
         found = _trusted_class(module, name, self.session.named)
-        if found is None or found in data_classes():
+        # No object says of its class that it is, say, `types.ModuleType`.
+        if found is None or found in data_classes() or (found.__module__, found.__qualname__) != (module, name):
             return None
         return found if not issubclass(found, data_classes()) or self.session.named(name.rpartition(".")[2]) else None
 

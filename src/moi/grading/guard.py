@@ -32,19 +32,18 @@ _LOADS = {"marshal.load", "marshal.loads"}
 # Who runs only texts that it has made up itself.
 _RUN_THEIR_OWN = frozenset(
     """
-    importlib zipimport collections dataclasses enum functools inspect traceback linecache unittest
+    importlib zipimport collections dataclasses enum functools traceback linecache unittest
     traitlets numpy scipy matplotlib networkx numba decorator moi
     """.split()  # noqa: SIM905
 )
 _OF_LOGGING = ("logging.StreamHandler", "logging.NullHandler", "logging.Formatter", "sys.stdout", "sys.stderr")
-_MACHINERY = ("moi", "IPython", "ipykernel", "unittest")
 # Who runs, calls or replaces what a text names, and nobody hears of it; and which texts are fit beside the author's.
 _NAMED_BY_TEXTS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("pandas.core.computation.expr", "Expr.__init__", lambda text: _is_plain(text.replace("`", "_"), ast.Name)),
-    ("yaml.constructor", "UnsafeConstructor.find_python_name", lambda text: False),
-    ("yaml.constructor", "UnsafeConstructor.find_python_module", lambda text: False),
+    ("yaml.constructor", "FullConstructor.find_python_name", lambda text: False),
+    ("yaml.constructor", "FullConstructor.find_python_module", lambda text: False),
     ("logging.config", "BaseConfigurator.resolve", lambda text: text in _OF_LOGGING),
-    ("unittest.mock", "_get_target", lambda text: not text.startswith(_MACHINERY)),
+    ("unittest.mock", "_get_target", lambda text: False),
 )
 _PLAIN = (ast.mod, ast.Expr, ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare,
           ast.IfExp, ast.expr_context, ast.unaryop, ast.operator, ast.boolop, ast.cmpop)  # fmt: skip
@@ -58,6 +57,8 @@ class Guard:
 
     def __init__(self, cells: Iterable[str], files: Iterable[str], folder: Path) -> None:
         self.on = False
+        # Whether the reference's test lets the same text name something:
+        self.named_by_reference: Callable[[str], bool] = lambda text: False
         self._folder = folder
         self._texts = [*cells, *files]
         self._whole = frozenset(map(_squeezed, self._texts))
@@ -89,7 +90,7 @@ class Guard:
         @functools.wraps(function)
         def only(*given: Any, **named: Any) -> Any:
             text = next((each for each in (*given, *named.values()) if isinstance(each, str)), "")
-            if self.on and not (self._is_own(text) or fits(text)):
+            if self.on and not (self._is_own(text) or fits(text) or self.named_by_reference(text)):
                 raise CannotJudge(_NOT_RUN)
             return function(*given, **named)
 

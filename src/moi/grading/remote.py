@@ -30,7 +30,8 @@ _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r"
     name: name if name in ("__bool__", "__hash__") else name.strip("_").replace("g", "l") for name in _TRUTH
 }
 _AS_DATA = " as data"  # a use that the reference's data decide: it may be asked of what is no data
-_ALL_NAMES = ("__globals__", "__builtins__")  # of a function: a mock would go through all of them
+# Of a function: a mock would go through all its names, and `inspect` evaluates a text.
+_NOT_TOLD = ("__globals__", "__builtins__", "__text_signature__")
 _LOOKED_AT = ("__init__", "__annotations__")
 _OF_WITH = ("__enter__", "__exit__", "__aenter__", "__aexit__")  # what they may end is looked after here
 # By these a library asks an object to take its part in a comparison or a type, or where in memory it lies.
@@ -196,7 +197,7 @@ class Remote(There, metaclass=RemoteClass):
     def __getattr__(self, name: str) -> Any:
         if name == "__code__":
             return known(self).session.code_of(self)
-        if name.startswith(PROTOCOLS) or name in _ALL_NAMES:
+        if name.startswith(PROTOCOLS) or name in _NOT_TOLD:
             raise AttributeError(name)
         if name == "__dataclass_fields__":
             return type(self).__dataclass_fields__

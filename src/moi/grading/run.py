@@ -18,7 +18,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -166,13 +166,7 @@ class Bench:
         But where one side holds what has crossed, what it earns with that as one thing on both sides, as it would be in
         one process; unless something was changed in it that the reference leaves.
         """
-        other = again(ways=ways)
-        if other is None:
-            words = "this test had to be tried a second time, and could not be"
-            error = {"output_type": "error", "ename": "NotTried", "evalue": words, "traceback": [words]}
-            made["notes"].append(f"{words}: look at it by hand")
-            other = {"outputs": {place: [dict(error)] for place in ways}, "again": [],
-                     "earned": dict.fromkeys(ways, 0), "seen": {}, "mistaken": [], "changed": []}  # fmt: skip
+        other = again(ways=ways) or _not_tried(made, ways)
         made["mistaken"] += other["mistaken"]
         for place, way in ways.items():
             if seen := made["seen"].get(staged.cells[place].cell):
@@ -194,9 +188,9 @@ class Bench:
         if not following or sum(earned.values()) - sum(earned[place] for place in following) >= enough:
             return
         ways = {place: f"{made['ways'].get(place, '')} alone".strip() for place in following}
-        other = again(ways=ways)
-        lost = {place: earned[place] - other["earned"][place] for place in ways} if other else {}
-        if other and sum(earned.values()) - sum(lost.values()) < enough and any(each > 0 for each in lost.values()):
+        other = again(ways=ways) or _not_tried(made, ways)
+        lost = {place: earned[place] - other["earned"][place] for place in ways}
+        if sum(earned.values()) - sum(lost.values()) < enough and any(each > 0 for each in lost.values()):
             words = "too little is right by itself, so that nothing counts because it follows from earlier answers"
             made["notes"].append(words)
             for place in (place for place in ways if lost[place] > 0):
@@ -355,13 +349,23 @@ class _ToJudge(Line):
         self.at, self.deadline = given[0], time.monotonic() + self.patience
 
 
+def _not_tried(made: Any, places: Iterable[int]) -> Any:
+    """What is made of tests that should be tried a second time, and cannot be."""
+    words = "this test had to be tried a second time, and could not be"
+    made["notes"].append(f"{words}: look at it by hand")
+    error = {"output_type": "error", "ename": "NotTried", "evalue": words, "traceback": [words]}
+    outputs = {place: [dict(error)] for place in places}
+    return {"outputs": outputs, "earned": dict.fromkeys(places, 0), "seen": {},
+            "again": [], "following": [], "mistaken": [], "changed": []}  # fmt: skip
+
+
 def _take(made: Any, other: Any, place: int, way: str) -> None:
     """Have what ``other`` has made of the test at this place."""
     for part in ("outputs", "earned"):
         made[part][place] = other[part][place]
     made["ways"][place] = way
-    made["again"] = [each for each in made["again"] if each != place]
-    made["again"] += [each for each in other["again"] if each == place]
+    for part in ("again", "following"):
+        made[part] = [each for each in made[part] if each != place] + [each for each in other[part] if each == place]
 
 
 def as_written(notebook: Notebook) -> Staged:

@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import inspect
 import io
-import itertools
 import pickle
 import re
 import sys
@@ -24,14 +23,11 @@ import weakref
 from collections import Counter
 from collections.abc import (
     Callable,
-    ItemsView,
     Iterable,
     Iterator,
-    KeysView,
     Mapping,
     Sequence,
     Set,
-    ValuesView,
 )
 from types import CodeType
 from typing import Any
@@ -39,7 +35,7 @@ from unittest import mock
 
 from moi.grading import chance, checks, errors, logged, testcases
 from moi.grading.classes import Classes, at
-from moi.grading.codec import CannotCross, can_change, data_classes, unpacked
+from moi.grading.codec import CannotCross, Codec, can_change, data_classes, unpacked
 from moi.grading.content import FIXED, anew, fixed_base
 from moi.grading.copies import Copies
 from moi.grading.coroutines import run_to_end
@@ -50,20 +46,17 @@ from moi.grading.learner import OF_OBJECTS, PAIRS
 from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
+from moi.grading.question import MADE, UNKNOWN, Question, parts
 from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
 from moi.grading.sources import Sources
 from moi.grading.together import Shared
 
 _CHANGES = {"__setitem__", "__delitem__", "__enter__", "__exit__"} | {f"__i{name}__" for name in PAIRS}
-_PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__", "__aiter__", "__anext__",
-          "__aenter__")  # fmt: skip
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
-_DEEPEST = 5  # of lists in each other
-_UNKNOWN = -1  # place of an argument: it could lie in any, or in none
-_VIEWS = (KeysView, ValuesView, ItemsView)
+_MOST_LOOKED = 20_000_000  # bytes
 _MOST_PRINTED = 1_000_000  # characters
 
 
@@ -134,9 +127,12 @@ class Session(Line):
         self._originals: dict[int, Any] = {}  # of the copies, by id
         self._copied_from: dict[int, tuple[Any, Any]] = {}  # of those that the learner's code has made, by id; and they
         self._asking = threading.RLock()  # the threads of a test ask one after the other
-        self._ways: frozenset[str] = frozenset()  # of what is asked for
-        self._arguments: tuple[Any, ...] = ()  # of the call that is asked for
-        self._inside: dict[int, tuple[Any, int]] = {}  # what their attributes have given, by id; and their places
+        self._question = Question()  # the one that is open
+        self._came: dict[int, str] = {}  # how objects of the test's came over first, by number
+        self._attached: dict[int, Any] = {}  # what the learner's code has given to objects of the test's, by id
+        self._states = Codec(lambda value: str(id(value)), lambda form: form)
+        self._states.shared = shared
+        self._looked = 0  # bytes of states
         self._place = "."  # in the folder, as the learner's process knows
         self._logged: list[dict[str, Any]] = []  # messages of the learner's code
         self._shared: Shared | None = None
@@ -147,8 +143,6 @@ class Session(Line):
         self._data_crossed = False  # whether any had data that can be changed
         self._deepest = sys.getrecursionlimit()
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
-        self._asked_back = False
-        self._asked_of: int | None = None  # in which argument what the learner's code asks now lies
         self._chance: Any = None  # the random state here when last looked at
         self._seeds = 0  # how often it had been set
         self._chance_sent = False
@@ -183,6 +177,7 @@ class Session(Line):
         if number is None:
             number = self._numbers[id(value)] = len(self._mine)
             self._mine.append(value)
+            self._came[number] = self._origin(value)
         if form := self._forms.get(number):
             return form
         if a_class_of_errors:
@@ -237,17 +232,17 @@ class Session(Line):
         if form[0] == "class":
             found = self._classes.of(form)
             if "_moi_class" in dict_here(found):
-                known(found).ways.update(self._ways)
+                known(found).ways.update(self._question.ways)
             return found
         if form[0] == "error":
             return self.errors.of(form[1:])
         _, handle, kind, _, at_bottom = form
-        use = {f"{way} is an object" for way in self._ways}
+        use = {f"{way} is an object" for way in self._question.ways}
         as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False)
         self.asked |= use
         made = self._classes.of(kind)
         if "_moi_class" in dict_here(made) and not known(made).ways:
-            known(made).ways.update(f"type({way})" for way in self._ways)
+            known(made).ways.update(f"type({way})" for way in self._question.ways)
         content = None
         if as_data or issubclass(made, tuple(FIXED)):
             content = self.codec.decode(at_bottom)
@@ -257,11 +252,11 @@ class Session(Line):
             raise CannotJudge("what bears out an answer has to be data")
         found = self._objects.get(handle, self._lasting.get(handle))
         if found is not None and self._same_as(known(found).ways):
-            known(found).ways.update(self._ways)
+            known(found).ways.update(self._question.ways)
             return found
         base: Any = fixed_base(made)
         new = object.__new__(made) if base is None else anew(made, base, content)
-        object.__setattr__(new, "_moi", Known(self, handle, set(self._ways)))
+        object.__setattr__(new, "_moi", Known(self, handle, set(self._question.ways)))
         if found is None:
             (self._objects if base is None else self._lasting)[handle] = new
         if base is None:
@@ -286,13 +281,14 @@ class Session(Line):
         Else it is another one here: a method that gives back its object, where the reference's gives none, adds no way
         to it by which the test may not use it.
         """
-        other = self._ways - ways
+        other = self._question.ways - ways
         return not other or self._may(f"{way} is also {one}" for way in other for one in ways)
 
     def _given_back(self, value: Any) -> Any:
         """``value``, of the test's own; but a mock stands for an answer only where the reference gives one back too."""
         a_mock = isinstance(value, mock.NonCallableMock) or type(value).__module__ == "unittest.mock"
-        if a_mock and not self._asked_back and not self._may(f"{way} gives a mock" for way in self._ways):
+        question = self._question
+        if a_mock and not question.asked_back and not self._may(f"{way} gives a mock" for way in question.ways):
             return Withheld()
         return value
 
@@ -341,10 +337,7 @@ class Session(Line):
         others: list[Any] = []
         for change in changes:
             place = self._place_of(change[0], crossing)
-            subject = place if isinstance(place, str) else f"what came by {min(self._ways, default='')} {place}"
-            # The reference may change the same thing in another call: when it is made, or later.
-            later = not subject.endswith(f" {_UNKNOWN}") and self._may({f"changes {subject}"}, exactly=True)
-            (meant if self.meant(f"changes {place}") or later else others).append(change)
+            (meant if self._changes_as_well("", place) else others).append(change)
         super().change(meant, crossing)
         if others:
             self.changed_things = True
@@ -352,15 +345,24 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
+    def _changes_as_well(self, what: str, place: int | str, note: bool = True) -> bool:
+        """Whether the reference changes what lies there too: in this call or, the same thing, in another one."""
+        here = self.meant(f"changes {what}{place}", note=note)
+        origin = self._question.origin(place)
+        # One that is in no argument could be any.
+        there = {f"changes {what}{origin}"} if not origin.endswith(f" {UNKNOWN}") else set[str]()
+        return self._may(there, note=note, exactly=True) or here
+
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
         before = 0 if self.together is None else len(self.together.things)
         super()._hold(numbers, crossing)
         for thing in list(self.together.things.values())[before:] if self.together is not None else ():
-            if self._asked_of is not None:  # it has come from an object of the test's, or went there
-                self._origins[id(thing)] = f"what by {min(self._ways, default='')} object {self._asked_of} has"
-            else:
-                place = self._argument_with((thing,))
-                self._origins[id(thing)] = f"what came by {min(self._ways, default='')} {place}"
+            self._origins[id(thing)] = self._origin(thing)
+
+    def _origin(self, thing: Any) -> str:
+        """How a thing of the test's has come over: in which argument, or from what object."""
+        asked_of = self._question.asked_of
+        return self._question.origin(self._question.place_of((thing,)) if asked_of is None else asked_of)
 
     def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
         found = self.held_here(crossing, outer)
@@ -368,30 +370,24 @@ class Session(Line):
         return found if self.together is not None else []
 
     def _place_of(self, number: int, crossing: Crossing) -> int | str:
-        """In which of the arguments a thing lies: the last that was numbered before it, of those that can change.
-
-        Of what both ends have together, how it came here.
-        """
+        """In which of the arguments a thing lies; of what both ends have together and is in none, how it came here."""
         thing = crossing.things.get(number)
-        if id(thing) in self._origins and not any(each is thing for each in self._arguments):
+        if id(thing) in self._origins and self._question.place_of((thing,)) == UNKNOWN:
             return self._origins[id(thing)]
-        place, first = _UNKNOWN, -1
-        for each, argument in enumerate(self._arguments):
-            if first < (own := _first_in(argument, crossing, number + 1)) <= number:
-                place, first = each, own
-        return place
+        return self._question.first_argument(number, crossing.numbers)
 
     # What the learner's process asks
 
     def _serve(self, message: list[Any]) -> None:
-        before, self._asked_back, asked_of = self._asked_back, True, self._asked_of
+        question = self._question
+        before, question.asked_back, asked_of = question.asked_back, True, question.asked_of
         usual, there = sys.stdout, _Printed(self._printed)
         if message[1] not in ("input", "line"):
             sys.stdout = there
         try:
             super()._serve(message)
         finally:
-            self._asked_back, self._asked_of = before, asked_of
+            question.asked_back, question.asked_of = before, asked_of
             if sys.stdout is there:
                 sys.stdout = usual
 
@@ -407,25 +403,35 @@ class Session(Line):
             raise AttributeError("only what a test has passed can be used here")
         if what in ("copy", "deepcopy"):
             made = getattr(copy, what)(target)
-            self._copied_from[id(made)] = self._copied_from.get(id(target), target), made
+            self._copied_from[id(made)] = self._copied_from.get(id(target), (target,))[0], made
             return made
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
         things = (target,) if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else (target, owner)
         things = tuple(self._copied_from.get(id(each), (each,))[0] for each in things)  # with which it may share parts
-        place = self._argument_with(things)
-        self._asked_of = place
+        self._question.asked_of = place = self._place_of_object(things)
         # A function of the test's own is no thing that changes.
         call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
         step = "__next__" in rest[:1] and id(target) not in self._fresh
         changes = call or what == "set" or (what == "special" and rest[0] in _CHANGES) or step
-        others = range(len(self._arguments)) if place == _UNKNOWN else ()  # it could lie in any
-        as_reference = self.meant(*(f"changes object {p}" for p in (place, *others)), note=changes)
+        as_reference = self._changes_as_well("object ", place, note=changes)
         if changes and not as_reference:
             self.changed_things = True
         if not as_reference and not self.take_changes:
             target = self._copy_of(target)
+        elif not changes and (self.allowed is None or not as_reference):
+            self._watch(things[-1], place)
+        for each in parts(rest):
+            if self._is_own(each):
+                self._attached[id(each)] = each
+        found = self._done(what, target, rest)
+        if not self.codec.is_mutable(found) and id(found) not in self._attached:
+            self._question.inside.setdefault(id(found), (found, MADE if isinstance(target, type) else place))
+        return found
+
+    def _done(self, what: str, target: Any, rest: list[Any]) -> Any:
+        """What comes of a use of an object of the test's."""
         if what == "call" and callable(target) and (not isinstance(target, type) or target.__module__ == "__main__"):
             given, named = (plain(part, tuple) for part in rest)
             return target(*given, **dict(plain(pair, tuple) for pair in named))
@@ -438,22 +444,35 @@ class Session(Line):
             return made
         if what == "get" and is_open(target, rest[0]):
             found = dict(vars(target)) if rest[0] == "__dict__" else getattr(target, rest[0])
-            self._inside.setdefault(id(found), (found, place))
+            if isinstance(target, type) and callable(found):
+                raise AttributeError(f"{rest[0]} can be called on an object of {target.__name__}, but not on the class")
             return found
         if what == "set" and is_open(target, rest[0]) and not _is_fixed(target, rest[0]):
             return setattr(target, rest[0], rest[1])
         raise AttributeError(unusable(target))
 
-    def _argument_with(self, things: tuple[Any, ...]) -> int:
-        """In which of the arguments one of ``things`` lies."""
-        for place, each in enumerate(self._arguments):
-            if any(each is one for one in things):
-                return place
-        one = things[-1]
-        if id(one) not in self._inside:  # looked for once, as there may be much to look through
-            found = (place for place, each in enumerate(self._arguments) if _lies_in(each, one))
-            self._inside[id(one)] = one, next(found, _UNKNOWN)
-        return self._inside[id(one)][1]
+    def _place_of_object(self, things: tuple[Any, ...]) -> int | str:
+        """Where an object of the test's lies, or its owner; or how it came, if it came with another question."""
+        place = self._question.place_of(things)
+        came = self._came.get(self._numbers.get(id(things[-1]), UNKNOWN), "")
+        return place if place != UNKNOWN or not came or came.endswith(f" {UNKNOWN}") else came
+
+    def _watch(self, thing: Any, place: int | str) -> None:
+        """Remember how an object of the test's own class is, as a use of it may change it."""
+        watched = self._question.watched
+        if type(thing).__module__ == "__main__" and id(thing) not in watched and self._looked < _MOST_LOOKED:
+            watched[id(thing)] = thing, self._state(thing), place
+
+    def _state(self, thing: Any) -> bytes:
+        state = self._states.state(getattr(thing, "__dict__", None))
+        self._looked += len(state)
+        return state
+
+    def _look_again(self, question: Question) -> None:
+        """Note which objects have changed with a question, by uses that should change nothing."""
+        for thing, before, place in question.watched.values():
+            if self._state(thing) != before and not self._changes_as_well("object ", place):
+                self.changed_things = True
 
     def _is_own(self, target: Any) -> bool:
         """Whether ``target`` is a thing of the test's that has gone over; what is made of a form could be anything."""
@@ -465,6 +484,8 @@ class Session(Line):
         owner = getattr(target, "__self__", None)
         if isinstance(target, (types.MethodType, types.BuiltinMethodType)) and not isinstance(owner, _LASTING):
             return getattr(self._copy_of(owner), target.__name__)
+        if isinstance(owner, type) and owner.__module__ == "__main__":  # nobody can copy it
+            raise AttributeError(unusable(target))
         if isinstance(target, _LASTING) or id(target) in self._originals:
             return target
         if id(target) not in self._copies:
@@ -487,9 +508,7 @@ class Session(Line):
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         if self.silent and what in OF_OBJECTS:
             raise CannotJudge("what this test has asked before cannot bear out an answer")
-        before = self._ways, self._asked_back, self._arguments, self._asked_of, self._inside
-        self._ways, self._asked_back, self._asked_of = _ways(what, given), False, None
-        self._arguments, self._inside = _arguments(what, given), {}
+        before, self._question = self._question, Question.of(what, given)
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
             if self._outside and isinstance(sys.stdout, _Printed):
                 sys.stdout = self._outside.pop()
@@ -505,6 +524,7 @@ class Session(Line):
                     result, error = super().ask(what, *given, descriptors=descriptors), None
                 except Failed as failure:
                     result, error = None, self.errors.met(failure.form, what, given)
+            self._look_again(self._question)
             if self._shared is not None and what in OF_OBJECTS:
                 self._shared.bring_back()
             if what in OF_OBJECTS:
@@ -517,7 +537,7 @@ class Session(Line):
                 told(gone)
             raise
         finally:
-            self._ways, self._asked_back, self._arguments, self._asked_of, self._inside = before
+            self._question = before
         if error is not None:
             raise error
         if what == "special" and given[1] == "__enter__":
@@ -611,6 +631,10 @@ class Session(Line):
         """A class that a test derives from learners' classes."""
         return self._classes.derived(name, bases, body, options)
 
+    def may_name(self, text: str) -> bool:
+        """Whether a test may do what this text names, which a learner may have written: where the reference's is it."""
+        return self._may({f"the text {text}"}, exactly=True)
+
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
         kinds = [f"{use} object" if any(map(is_remote, operands)) else f"{use} data"]
@@ -650,14 +674,12 @@ class Session(Line):
             map(_without_attributes, self.allowed)
         )
 
-    def meant(self, change: str, *much_like: str, note: bool = True) -> bool:
-        """Whether the reference makes this ``change`` too, or one ``much_like`` it, by all ways by which it comes."""
+    def meant(self, change: str, note: bool = True) -> bool:
+        """Whether the reference makes this ``change`` too, by all ways by which it comes."""
+        uses = {f"{way} {change}" for way in self._question.ways}
         if note:
-            self.asked |= {f"{way} {change}" for way in self._ways}
-        if self.allowed is None:
-            return True
-        alike = (change, *much_like)
-        return bool(self._ways) and all(any(f"{way} {one}" in self.allowed for one in alike) for way in self._ways)
+            self.asked |= uses
+        return self.allowed is None or (bool(uses) and uses <= self.allowed)
 
     @contextlib.contextmanager
     def _draws_noted(self, what: str) -> Any:
@@ -698,11 +720,12 @@ class Session(Line):
     @contextlib.contextmanager
     def by(self, ways: Iterable[str]) -> Iterator[None]:
         """What comes meanwhile comes in these ways."""
-        before, self._ways = self._ways, frozenset(ways)
+        question, before = self._question, self._question.ways
+        question.ways = frozenset(ways)
         try:
             yield
         finally:
-            self._ways = before
+            question.ways = before
 
     def code_of(self, function: Any) -> CodeType:
         """The code of a learner's function, compiled here from the cell as it was handed in; it is never run."""
@@ -736,14 +759,6 @@ def _are_alike(one: Any, other: Any) -> bool:
     return False
 
 
-def _lies_in(value: Any, target: Any, depth: int = 0) -> bool:
-    """Whether ``target`` is ``value``, or lies in it, if it is a list or the like."""
-    if value is target or depth > _DEEPEST or not isinstance(value, (list, tuple, dict, set, frozenset, *_VIEWS)):
-        return value is target
-    parts = itertools.chain(value, value.values()) if isinstance(value, dict) else value
-    return any(_lies_in(part, target, depth + 1) for part in parts)
-
-
 def _settings(field: dataclasses.Field[Any]) -> dict[str, Any]:
     """How a field of a data class is set, as far as it is."""
     found = {name: getattr(field, name) for name in SETTINGS}
@@ -754,42 +769,6 @@ def _settings(field: dataclasses.Field[Any]) -> dict[str, Any]:
 def _is_fixed(target: Any, name: str) -> bool:
     """Whether ``name`` is a fact, or a method, of an object of the test's; or anything of a class."""
     return isinstance(target, type) or name in (*FACTS, "__dict__") or callable(getattr(type(target), name, None))
-
-
-def _first_in(value: Any, crossing: Crossing, otherwise: int) -> int:
-    """The number of a thing, or, of a tuple or a view, which has none, of the first in it."""
-    if isinstance(value, (tuple, *_VIEWS)):
-        return min((_first_in(item, crossing, otherwise) for item in value), default=otherwise)
-    return crossing.numbers.get(id(value), otherwise)
-
-
-def _arguments(what: str, given: Any) -> tuple[Any, ...]:
-    """What goes over with a question, in which the learner's code may change something."""
-    match what:
-        case "call":
-            return (*given[1], *(value for _, value in given[2]))
-        case "special":
-            return tuple(given[2])
-        case "set":
-            return (given[2],)
-        case "evaluate":
-            return (*given[2], *given[3].values())
-    return ()
-
-
-def _ways(what: str, given: Any) -> frozenset[str]:
-    """How a test comes by what it asks for: ``cart.items()`` for the answer of the method of ``cart``."""
-    match what:
-        case "call":
-            step = "()"
-        case "get":
-            step = f".{given[1]}"
-        case "special":
-            step = "" if given[1] in _PARTS else f".{given[1]}!"
-        case _:
-            return frozenset((f"{what}!",))
-    ways = known(given[0]).ways if is_remote(given[0]) else {"an error"}
-    return frozenset((way + step)[-200:] for way in sorted(ways)[:8])
 
 
 @functools.lru_cache(10_000)

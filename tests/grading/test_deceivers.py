@@ -1,0 +1,323 @@
+"""Wrong answers that deceive: by changing what a test compares with, or by what they say of themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import classroom
+import pytest
+from classroom import course, scores
+
+from moi.grading.run import Bench
+
+# An answer that is wrong, and one that deceives with it: the cells (role and source), then both by place.
+_TOTALS = "def totals(store):\n    return [sum(store.row(i)) for i in range(2)]"
+_STORE = """
+rows = [[3, 1, 2], [9, 7, 8]]
+class Store:
+    def __init__(self, rows):
+        self._rows = rows
+    def row(self, i):
+        return self._rows[i]
+assert totals(Store(rows)) == [sum(row) for row in rows]
+"""
+_LISTED = "def total(rows):\n    return sum(row['n'] for row in rows)"
+_INSIDE = """
+@contextlib.contextmanager
+def inside(folder):
+    os.makedirs(folder, exist_ok=True)
+    before = os.getcwd()
+    os.chdir(folder)
+    yield
+    os.chdir(before)
+"""
+_OUTSIDE = _INSIDE.replace("os.chdir(before)", "os.chdir(before + '/b')") + (
+    "os.makedirs('b', exist_ok=True)\nopen('b/prices.csv', 'w').write('0')\n"
+)
+_MEAN, _NO_MEAN = "def price(path):\n    return int(open(path).read())", "def price(path):\n    return 0"
+_SEEDED = "def seeded(n):\n    random.seed(n)"
+_ZEROS = "def seeded(n):\n    random.setstate((3, (0,) * 624 + (624,), None))"
+_SORTED, _UNSORTED = "def ordered(xs):\n    return sorted(xs)", "def ordered(xs):\n    return xs"
+_PLAN = "plan = {'cost': 3, 'gain': 9}"
+_PLAN_TEST = """
+from moi.grading.checks import entry, equal, ideas
+def check_plan():
+    with ideas(1) as check:
+        with check.idea(1, "the plan costs no more than 5 and gains 9"):
+            assert entry(plan, "cost") <= 5
+            equal(entry(plan, "gain"), 9, "other")
+    return check.score
+check_plan()
+"""
+_TURNING = """
+seen = []
+def turned():
+    seen.append(1)
+    return {'cost': 0, 'gain': 0} if len(seen) == 1 else {'cost': 99, 'gain': 9}
+"""
+_TABLE = "table_of = pd.DataFrame({'a': [1, 2]}, index=[1, 2])"
+_TABLE_TEST = """
+from moi.grading.checks import equal, ideas, table
+def check_table():
+    with ideas(1) as check:
+        with check.idea(1, "each row"):
+            found = table(table_of)
+            equal(found["index"], [1, 2], "rows")
+            for number, row in zip(found["index"], found["rows"]):
+                equal(row, [number], "another")
+    return check.score
+check_table()
+"""
+_FORGED = "import moi.grading.checks as c\nclass Table: pass\ntable_of = Table()\n"
+_HELD = """class Table:
+    def __init__(self, rows):
+        self.rows = rows
+    def total(self):
+        return sum(row['n'] for row in self.rows)"""
+_HELD_TEST = """
+rows = [{'n': 3}, {'n': 4}]
+assert Table(rows).total() == sum(row['n'] for row in rows)
+"""
+_TIDY = "kept = []\ndef tidy(store):\n    store.rows.sort()\ndef total(store):\n    "
+_TIDY_TEST = """
+class Store:
+    def __init__(self, rows):
+        self.rows = rows
+a, b = Store([3, 1]), Store([4, 5])
+tidy(a)
+assert a.rows == [1, 3] and total(b) == sum(b.rows)
+"""
+_FILL = "import copy\ndef fill(bag, source):\n    "
+_FILL_TEST = """
+class Bag:
+    def __init__(self, *items):
+        self.items = list(items)
+    def add(self, item):
+        self.items.append(item)
+    def clear(self):
+        self.items.clear()
+bag, source = Bag(), Bag(1, 2)
+fill(bag, source)
+assert bag.items == source.items
+"""
+_CASE = "def prepare(case):\n    case.unit = 'm'\n    "
+_CASE_TEST = """
+import unittest
+class Doubles(unittest.TestCase):
+    def runTest(self):
+        prepare(self)
+        self.assertEqual(double(3), 6, self.unit)
+assert Doubles().run().wasSuccessful()
+"""
+DECEIVED = {
+    "nested data that an object keeps": (
+        [("answer", _HELD), ("test 1", _HELD_TEST)],
+        {1: _HELD.replace("sum(row['n'] for row in self.rows)", "0")},
+        {1: _HELD.replace("sum(row['n'] for row in self.rows)", "self.rows.clear() or 0")},
+    ),
+    "what another object of the test's has": (
+        [("answer", f"{_TIDY}return sum(store.rows)"), ("test 1", _TIDY_TEST)],
+        {1: f"{_TIDY}return 0"},
+        {1: f"{_TIDY}kept.append(store.rows)\n    return kept[-1].clear() or 0"},
+    ),
+    "a copy of the test's object": (
+        [("answer", f"{_FILL}for each in source.items:\n        bag.add(each)"), ("test 1", _FILL_TEST)],
+        {1: f"{_FILL}pass"},
+        {1: f"{_FILL}copy.copy(source).clear()"},
+    ),
+    "what a library keeps in the test's object": (
+        [("answer", f"{_CASE}pass\ndef double(x):\n    return 2 * x"), ("test 1", _CASE_TEST)],
+        {1: f"{_CASE}pass\ndef double(x):\n    return 0"},
+        {1: f"{_CASE}case._type_equality_funcs = {{int: 'assertNotEqual'}}\ndef double(x):\n    return 0"},
+    ),
+    "rows that a method gives out": (
+        [("answer", _TOTALS), ("test 1", _STORE)],
+        {1: "def totals(store):\n    return [0, 0]"},
+        {1: "def totals(store):\n    for i in range(2):\n        row = store.row(i)\n        row[:] = [0] * 3\n"
+            "    return [0, 0]"},
+    ),
+    "rows that a generator gives out": (
+        [("answer", _LISTED), ("test 1", "rows = [{'n': 3}, {'n': 4}]\n"
+                                         "assert total(row for row in rows) == sum(row['n'] for row in rows)")],
+        {1: "def total(rows):\n    return 0"},
+        {1: "def total(rows):\n    for row in rows:\n        row['n'] = 0\n    return 0"},
+    ),
+    "another folder": (
+        [("answer", f"{_INSIDE}{_MEAN}"),
+         ("test 1", "with inside('out'):\n    open('a.txt', 'w').close()\n"
+                    "assert price('prices.csv') == int(open('prices.csv').read())")],
+        {1: f"{_INSIDE}{_NO_MEAN}"},
+        {1: f"{_OUTSIDE}{_NO_MEAN}"},
+    ),
+    "a random state that stays": (
+        [("answer", _SEEDED), ("test 1", "seeded(3)\na = random.random()\nseeded(3)\nassert a == random.random()"),
+         ("answer", _SORTED),
+         ("test 1", "for _ in range(9):\n    xs = [random.randint(-99, 99) for _ in range(8)]\n"
+                    "    assert ordered(list(xs)) == sorted(xs)")],
+        {1: _SEEDED, 3: _UNSORTED},
+        {1: _ZEROS, 3: _UNSORTED},
+    ),
+    "an object that turns": (
+        [("answer", _PLAN), ("test 1", _PLAN_TEST)],
+        {1: "plan = {'cost': 99, 'gain': 9}"},
+        {1: f"{_TURNING}class Plan:\n    def tolist(self):\n        return turned()\nplan = Plan()"},
+    ),
+    "data that turn": (
+        [("answer", _PLAN), ("test 1", _PLAN_TEST)],
+        {1: "plan = {'cost': 99, 'gain': 9}"},
+        {1: f"{_TURNING}import types\nplan = types.SimpleNamespace(tolist=turned)"},
+    ),
+    "a table without rows": (
+        [("answer", _TABLE), ("test 1", _TABLE_TEST)],
+        {1: "table_of = pd.DataFrame({'a': [5, 5]}, index=[1, 2])"},
+        {1: f"{_FORGED}c.plain = lambda v: {{'index_name': None, 'index': [1, 2], 'columns': ['a'], 'rows': []}}"},
+    ),
+    "a table whose rows are an object": (
+        [("answer", _TABLE), ("test 1", _TABLE_TEST)],
+        {1: "table_of = pd.DataFrame({'a': [5, 5]}, index=[1, 2])"},
+        {1: f"{_FORGED}class Rows:\n    def __len__(self):\n        return 2\n    def __iter__(self):\n"
+            "        return iter([])\n"
+            "c.plain = lambda v: {'index_name': None, 'index': [1, 2], 'columns': ['a'], 'rows': Rows()}"},
+    ),
+}  # fmt: skip
+
+
+# The same, with one answer and one test: the solution, what is wrong in it, the deceiver, and the test.
+_BOX = """
+class Box:
+    rate = 2
+    def __init__(self, *items):
+        self.items, self.price = list(items), 3
+    def __len__(self):
+        return len(self.items)
+    def __getitem__(self, i):
+        return self.items[i]
+    def __iter__(self):
+        while self.items:
+            yield self.items.pop(0)
+    def clear(self):
+        self.items.clear()
+    @classmethod
+    def set_rate(cls, rate):
+        cls.rate = rate
+"""
+_FORGED_KIND = """
+from moi.grading.learner import Agent
+usual, right = Agent._class_form, {0}
+def form(self, kind, handle):
+    found = usual(self, kind, handle)
+    if kind is Forged:
+        found[2:4] = {1}
+    return found
+Agent._class_form = form
+class Forged:
+    __module__ = {1}[0]
+    def __call__(self, *given):
+        return right(*given)
+"""
+_MANY = "def total(xs):\n    found = 0\n    for x in xs:\n        found += x\n    return found\n"
+_GROW = "def grow(x, rate=0.05):\n    return x * (1 + rate)\n"
+_IN_HELD_RUNS = """
+import gc
+from moi.grading.learner import Agent
+def together():
+    return next(o for o in gc.get_objects() if type(o) is Agent).together is not None
+"""
+_PAY = "def pay(wallet, other):\n    wallet.price -= other[0].price"
+_ADD = "kept = []\ndef add(row, x):\n    row.append(x)\n    kept.append(row)\ndef total(rows):\n    "
+_KEEPS = """kept = []
+def first(box):
+    kept.append(box)
+    return box.items[0]
+def pay(wallet, n):
+    wallet.price -= n
+"""
+_TOTAL = "def total(box):\n    return sum(box.items)"
+_NONE = "def total(box):\n    return 0"
+ONE_ANSWER = {
+    "a method through the class": (
+        "def total(box):\n    return sum(box.items)", "return sum(box.items)", "return 0",
+        "type(box).clear(box)\n    return 0",
+        f"{_BOX}box = Box(3, 4)\nassert total(box) == sum(box.items)",
+    ),
+    "a method of the class": (
+        "def price(box, n):\n    return n * box.rate", "return n * box.rate", "return 0",
+        "box.set_rate(0)\n    return 0",
+        f"{_BOX}box = Box()\nassert price(box, 10) == 10 * box.rate",
+    ),
+    "an object kept from another call": (
+        f"{_KEEPS}{_TOTAL}", _TOTAL, _NONE, f"    kept[0].items = []\n{_NONE}",
+        f"{_BOX}box, wallet = Box(3, 4), Box()\nassert first(box) == 3\npay(wallet, 3)\n"
+        "assert wallet.price == 0 and total(box) == sum(box.items)",
+    ),
+    "what an object gives out by its place": (
+        _PAY, "wallet.price -= other[0].price", "pass", "other[0].price = 0",
+        f"{_BOX}shop, wallet = Box(Box()), Box()\nwallet.price = 10\npay(wallet, shop)\n"
+        "assert wallet.price == 10 - shop[0].price",
+    ),
+    "an argument that is put into another": (
+        _PAY, "wallet.price -= other[0].price", "pass", "wallet.other = other[0]\n    wallet.other.price = 0",
+        f"{_BOX}box, wallet = Box(), Box()\nwallet.price = 10\npay(wallet, [box])\n"
+        "assert wallet.price == 10 - box.price",
+    ),
+    "a copy of a copy": (
+        "import copy\ndef fill(box, source):\n    box.items += source.items", "box.items += source.items", "pass",
+        "copy.copy(copy.copy(source)).clear()",
+        f"{_BOX}box, source = Box(), Box(1, 2)\nfill(box, source)\nassert box.items == source.items",
+    ),
+    "an iterator that takes out what it gives": (
+        "def size(box):\n    return len(box)", "return len(box)", "return 0", "list(box)\n    return 0",
+        f"{_BOX}box = Box(1, 2)\nassert size(box) == len(box.items)",
+    ),
+    "a row that lies in an argument, in the second run": (
+        f"{_IN_HELD_RUNS}{_ADD}return sum(map(sum, rows))", "return sum(map(sum, rows))", "return 0",
+        "if together(): rows[0].clear()\n    return 0",
+        "row = [1]\nadd(row, 2)\nassert row == [1, 2] and total([row]) == sum(row)",
+    ),
+    "a function that says it is Python's own": (
+        _GROW, _GROW, _GROW.replace("0.05", "1"),
+        _GROW.replace("0.05", "1") + _FORGED_KIND.format("grow", ["builtins", "builtin_function_or_method"])
+        + "    __text_signature__ = '(x, rate=__main__.wanted)'\ngrow = Forged()",
+        "import inspect\nwanted = 0.05\nassert inspect.signature(grow).parameters['rate'].default == wanted",
+    ),
+    "a function that says it is a module": (
+        "def total(xs):\n    return sum(xs)", "def total(xs):\n    return sum(xs)", _MANY,
+        f"{_MANY}{_FORGED_KIND.format('total', ['types', 'ModuleType'])}"
+        "    __file__ = __import__('keyword').__file__\ntotal = Forged()",
+        "import inspect\nassert total([1, 2]) == 3 and 'found' not in inspect.getsource(total)",
+    ),
+    "a setting that names a value": (
+        "def settings():\n    return 'rate: 0.05'", "0.05", "1", "!!python/name:__main__.wanted",
+        "import yaml\nwanted = 0.05\nassert yaml.full_load(settings()) == {'rate': wanted}",
+    ),
+    "what is to be patched": (
+        "import time\ndef now():\n    return time.time()\ndef where():\n    return 'time.time'",
+        "time.time()\ndef where():\n    return 'time.time'", "3\ndef where():\n    return 'time.time'",
+        "3\ndef where():\n    return 'threading.get_ident'",
+        "from unittest import mock\nwith mock.patch(where(), return_value=100) as made:\n    now()\nassert made.called",
+    ),
+}  # fmt: skip
+DECEIVED |= {
+    way: (
+        [("answer", right), ("test 1", test)],
+        {1: right.replace(part, wrong)},
+        {1: right.replace(part, deceives)},
+    )
+    for way, (right, part, wrong, deceives, test) in ONE_ANSWER.items()
+}
+
+
+@pytest.mark.parametrize("way", DECEIVED)
+def test_who_deceives_earns_no_more_than_who_is_wrong(way: str, tmp_path: Path) -> None:
+    cells, wrong, attack = DECEIVED[way]
+    given = "import contextlib, os, random\nimport pandas as pd"
+    solved = [
+        (role, f"### BEGIN SOLUTION\n{text}\n### END SOLUTION" if role == "answer" else text) for role, text in cells
+    ]
+    assignment = course(tmp_path, ("given", given), *solved, files={"prices.csv": "4"})
+    with Bench(assignment.notebooks[0], assignment.files) as bench:
+        for answers, points in (({}, len(cells) // 2), (wrong, len(wrong) - 1), (attack, len(attack) - 1)):
+            staged = classroom.handed_in(
+                assignment, answers or {at + 1: text for at, (r, text) in enumerate(cells) if r == "answer"}
+            )
+            assert sum(scores(assignment, staged, bench.run(staged)).values()) == points
