@@ -321,3 +321,39 @@ def test_who_deceives_earns_no_more_than_who_is_wrong(way: str, tmp_path: Path) 
                 assignment, answers or {at + 1: text for at, (r, text) in enumerate(cells) if r == "answer"}
             )
             assert sum(scores(assignment, staged, bench.run(staged)).values()) == points
+
+
+# Three tasks, of which two build on the first; then constants, which are right by nothing but what follows from them.
+_TASKS = (
+    ("base", "def base(x):\n    return x * x + 1", "equal(base(3), 10, 'no')"),
+    ("twice", "def twice(xs):\n    return [2 * base(x) for x in xs]",
+     "equal(twice([1, 2]), [4, 10], 'no', or_else=lambda: [2 * base(x) for x in [1, 2]])"),
+    ("both", "def both(xs):\n    return sum(base(x) for x in xs)",
+     "equal(both([1, 2]), 7, 'no', or_else=lambda: sum(base(x) for x in [1, 2]))"),
+)  # fmt: skip
+_CONSTANTS = {1: "def base(x):\n    return 0", 3: "def twice(xs):\n    return [0, 0]", 5: "def both(xs):\n    return 0"}
+# What follows is given only in a second run, which is made as something is said to be held.
+_LATE = {
+    1: f"{_IN_HELD_RUNS}Agent.do_holds = lambda self: ['call twice ']\n{_CONSTANTS[1]}",
+    3: "def twice(xs):\n    return [0, 0] if together() else 5",
+    5: "def both(xs):\n    return 0 if together() else 5",
+}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("answers", [_CONSTANTS, _LATE])
+def test_constants_earn_nothing_by_what_follows_from_them(
+    answers: dict[int, str], lost: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [("given", "from moi.grading.checks import equal, ideas")]
+    for name, answer, asks in _TASKS:
+        test = f"with ideas(points=1) as check:\n    with check.idea(1, '{name}'):\n        {asks}\ncheck.score"
+        cells += [("answer", f"### BEGIN SOLUTION\n{answer}\n### END SOLUTION"), ("test 1", test)]
+    assignment = course(tmp_path, *cells)
+    with Bench(assignment.notebooks[0]) as bench:
+        if lost:  # as a learner may have it that the second judge does not end
+            monkeypatch.setattr(Bench, "_judged_again", lambda *_, **__: None)
+        staged = classroom.handed_in(assignment, answers)
+        run = bench.run(staged)
+    assert not any(scores(assignment, staged, run).values())
+    assert any("too little is right by itself" in note or "could not be" in note for note in run.notes)
