@@ -49,7 +49,8 @@ class DemoError(Exception):
 class Answer:
     """An answer that stands in for the solution's: a whole ``source``, or ``change`` replaced by ``to`` in it.
 
-    A wrong one ``loses`` points, as it ``fails`` these ideas of its task; what the learner is told ``says`` this.
+    A wrong one ``loses`` points, as it ``fails`` these ideas of its task; what the learner is told ``says`` this. One
+    that is ``passed_by_stock`` loses nothing where the tests run beside the answers.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Answer:
     loses: float = 0
     fails: Sequence[str] = field(default=(), hash=False)
     says: str = ""
+    passed_by_stock: bool = False
 
     def instead_of(self, solution: str) -> str:
         """The source of the cell with this answer in it."""

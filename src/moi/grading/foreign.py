@@ -39,6 +39,9 @@ class Foreign(There):
     def __setattr__(self, name: str, value: Any) -> None:
         asked(self._moi_agent, "set", self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        asked(self._moi_agent, "delete", self, name)
+
     def __copy__(self) -> Any:
         return asked(self._moi_agent, "copy", self)
 

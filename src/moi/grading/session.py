@@ -48,6 +48,7 @@ from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusab
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.question import MADE, UNKNOWN, Question, parts
 from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
+from moi.grading.snapshot import Snapshot
 from moi.grading.sources import Sources
 from moi.grading.together import Shared
 
@@ -56,7 +57,6 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
-_MOST_LOOKED = 20_000_000  # bytes
 _MOST_PRINTED = 1_000_000  # characters
 
 
@@ -125,14 +125,11 @@ class Session(Line):
         self._bound: dict[tuple[int, str, type], Any] = {}  # methods of the test's objects
         self._copies: dict[int, tuple[Any, Any]] = {}  # of objects of the test's, by id; with themselves
         self._originals: dict[int, Any] = {}  # of the copies, by id
-        self._copied_from: dict[int, tuple[Any, Any]] = {}  # of those that the learner's code has made, by id; and they
         self._asking = threading.RLock()  # the threads of a test ask one after the other
-        self._question = Question()  # the one that is open
-        self._came: dict[int, str] = {}  # how objects of the test's came over first, by number
-        self._attached: dict[int, Any] = {}  # what the learner's code has given to objects of the test's, by id
         self._states = Codec(lambda value: str(id(value)), lambda form: form)
         self._states.shared = shared
-        self._looked = 0  # bytes of states
+        self._question = Question(Snapshot(self._states))  # the one that is open
+        self._came: dict[int, str] = {}  # how objects of the test's came over first, by number
         self._place = "."  # in the folder, as the learner's process knows
         self._logged: list[dict[str, Any]] = []  # messages of the learner's code
         self._shared: Shared | None = None
@@ -238,7 +235,7 @@ class Session(Line):
             return self.errors.of(form[1:])
         _, handle, kind, _, at_bottom = form
         use = {f"{way} is an object" for way in self._question.ways}
-        as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False)
+        as_data = at_bottom is not None and self.allowed is not None and not self._may(use, note=False, exactly=True)
         self.asked |= use
         made = self._classes.of(kind)
         if "_moi_class" in dict_here(made) and not known(made).ways:
@@ -336,8 +333,7 @@ class Session(Line):
         meant: list[Any] = []
         others: list[Any] = []
         for change in changes:
-            place = self._place_of(change[0], crossing)
-            (meant if self._changes_as_well("", place) else others).append(change)
+            (meant if self._changes_as_well(self._places_of(change[0], crossing)) else others).append(change)
         super().change(meant, crossing)
         if others:
             self.changed_things = True
@@ -345,13 +341,62 @@ class Session(Line):
                 crossing.separate()
             super().change(others, crossing)
 
-    def _changes_as_well(self, what: str, place: int | str, note: bool = True) -> bool:
-        """Whether the reference changes what lies there too: in this call or, the same thing, in another one."""
-        here = self.meant(f"changes {what}{place}", note=note)
+    def _places_of(self, number: int, crossing: Crossing) -> set[int | str]:
+        """Where data lie that the learner's code has changed; of what both ends have together, how they came here."""
+        thing = crossing.things.get(number)
+        if found := self._look(complete=False).places(thing):
+            return found
+        if id(thing) in self._origins:
+            return {self._origins[id(thing)]}
+        return {self._question.first_argument(number, crossing.numbers)}
+
+    def _places(self, thing: Any) -> set[int | str]:
+        """Where an object of the test's lies: in which arguments or, if it came with another question, how it came."""
+        if found := self._look(complete=True).places(thing):
+            return found
+        if id(thing) in self._question.inside:
+            return {self._question.inside[id(thing)][1]}
+        came = self._came.get(self._numbers.get(id(thing), UNKNOWN), "")
+        return {came if came and not came.endswith(f" {UNKNOWN}") else UNKNOWN}
+
+    def _look(self, *, complete: bool) -> Snapshot:
+        """The arguments of the open question, as they are when something may change in them for the first time."""
+        question = self._question
+        if complete > question.looked:
+            question.looked = complete + 0
+            for place, argument in enumerate(question.arguments):
+                question.snapshot.take(argument, place, complete=complete, besides=True)
+        return question.snapshot
+
+    def _look_again(self) -> None:
+        """See what has changed with the open question. What the reference leaves as it is, may have to be set back."""
+        snapshot = self._question.snapshot
+        others = [each for each in snapshot.changed() if not self._changes_as_well(snapshot.places(each))]
+        if others:
+            self.changed_things = True
+            if not self.take_changes:
+                snapshot.set_back(others)
+
+    def _changes_as_well(self, places: Iterable[int | str], does: str = "changes", note: bool = True) -> bool:
+        """Whether the reference changes what lies in all of ``places``: in this call or, the same thing, in another.
+
+        ``does`` says otherwise what it does with things that nobody can look into.
+        """
+        return all([self._changes_at(place, does, note) for place in places])
+
+    def _changes_at(self, place: int | str, does: str, note: bool) -> bool:
+        if place == MADE:
+            return True
         origin = self._question.origin(place)
-        # One that is in no argument could be any.
-        there = {f"changes {what}{origin}"} if not origin.endswith(f" {UNKNOWN}") else set[str]()
-        return self._may(there, note=note, exactly=True) or here
+        if isinstance(place, int):
+            if note:
+                self.asked.add(f"{does} {origin} at once")
+            here, known = self.meant(f"{does} {place}", note=note), place != UNKNOWN
+            return here or (known and self._may({f"{does} {origin}"}, note=False, exactly=True))
+        uses = {f"{does} {origin}"}
+        if self._question.follows(origin):  # an object may change now what it was given, or have done so at once
+            uses.add(f"{does} {origin} at once")
+        return self._may(uses, note=note, exactly=True)
 
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
         before = 0 if self.together is None else len(self.together.things)
@@ -361,20 +406,15 @@ class Session(Line):
 
     def _origin(self, thing: Any) -> str:
         """How a thing of the test's has come over: in which argument, or from what object."""
-        asked_of = self._question.asked_of
-        return self._question.origin(self._question.place_of((thing,)) if asked_of is None else asked_of)
+        place = self._question.asked_of
+        if place is None:
+            place = min(self._look(complete=False).places(thing), key=str, default=UNKNOWN)
+        return self._question.origin(place)
 
     def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
         found = self.held_here(crossing, outer)
         self.gives |= bool(found)
         return found if self.together is not None else []
-
-    def _place_of(self, number: int, crossing: Crossing) -> int | str:
-        """In which of the arguments a thing lies; of what both ends have together and is in none, how it came here."""
-        thing = crossing.things.get(number)
-        if id(thing) in self._origins and self._question.place_of((thing,)) == UNKNOWN:
-            return self._origins[id(thing)]
-        return self._question.first_argument(number, crossing.numbers)
 
     # What the learner's process asks
 
@@ -401,33 +441,35 @@ class Session(Line):
         target, *rest = given
         if not self._is_own(target):
             raise AttributeError("only what a test has passed can be used here")
+        question = self._question
         if what in ("copy", "deepcopy"):
             made = getattr(copy, what)(target)
-            self._copied_from[id(made)] = self._copied_from.get(id(target), (target,))[0], made
+            question.asked_of, question.inside[id(made)] = MADE, (made, MADE)
             return made
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
-        things = (target,) if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else (target, owner)
-        things = tuple(self._copied_from.get(id(each), (each,))[0] for each in things)  # with which it may share parts
-        self._question.asked_of = place = self._place_of_object(things)
-        # A function of the test's own is no thing that changes.
-        call = what == "call" and (len(things) > 1 or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
-        step = "__next__" in rest[:1] and id(target) not in self._fresh
-        changes = call or what == "set" or (what == "special" and rest[0] in _CHANGES) or step
-        as_reference = self._changes_as_well("object ", place, note=changes)
-        if changes and not as_reference:
-            self.changed_things = True
-        if not as_reference and not self.take_changes:
-            target = self._copy_of(target)
-        elif not changes and (self.allowed is None or not as_reference):
-            self._watch(things[-1], place)
+        thing = target if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else owner
+        question.asked_of = place = min(places := self._places(thing), key=str)
+        question.snapshot.take(thing, place, complete=True)
+        if not _is_of_test(thing):
+            # A function of the test's own is no thing that changes.
+            call = what == "call" and (thing is owner or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
+            step = "__next__" in rest[:1] and id(target) not in self._fresh
+            changes = call or what in ("set", "delete") or (what == "special" and rest[0] in _CHANGES) or step
+            as_reference = self._changes_as_well(places, "steps", note=changes)
+            if changes and not as_reference:
+                self.changed_things = True
+            if not as_reference and not self.take_changes:
+                target = self._copy_of(target)
         for each in parts(rest):
             if self._is_own(each):
-                self._attached[id(each)] = each
+                question.snapshot.take(each, min(self._places(each), key=str), complete=True)
         found = self._done(what, target, rest)
-        if not self.codec.is_mutable(found) and id(found) not in self._attached:
-            self._question.inside.setdefault(id(found), (found, MADE if isinstance(target, type) else place))
+        if what == "call" and isinstance(target, type):
+            question.asked_of = place = MADE
+        if not self.codec.is_mutable(found) and id(found) not in self._numbers:
+            question.inside.setdefault(id(found), (found, place))
         return found
 
     def _done(self, what: str, target: Any, rest: list[Any]) -> Any:
@@ -443,36 +485,12 @@ class Session(Line):
                 self._fresh[id(made)] = made
             return made
         if what == "get" and is_open(target, rest[0]):
-            found = dict(vars(target)) if rest[0] == "__dict__" else getattr(target, rest[0])
-            if isinstance(target, type) and callable(found):
-                raise AttributeError(f"{rest[0]} can be called on an object of {target.__name__}, but not on the class")
-            return found
+            return dict(vars(target)) if rest[0] == "__dict__" else getattr(target, rest[0])
         if what == "set" and is_open(target, rest[0]) and not _is_fixed(target, rest[0]):
             return setattr(target, rest[0], rest[1])
+        if what == "delete" and is_open(target, rest[0]) and not _is_fixed(target, rest[0]):
+            return delattr(target, rest[0])
         raise AttributeError(unusable(target))
-
-    def _place_of_object(self, things: tuple[Any, ...]) -> int | str:
-        """Where an object of the test's lies, or its owner; or how it came, if it came with another question."""
-        place = self._question.place_of(things)
-        came = self._came.get(self._numbers.get(id(things[-1]), UNKNOWN), "")
-        return place if place != UNKNOWN or not came or came.endswith(f" {UNKNOWN}") else came
-
-    def _watch(self, thing: Any, place: int | str) -> None:
-        """Remember how an object of the test's own class is, as a use of it may change it."""
-        watched = self._question.watched
-        if type(thing).__module__ == "__main__" and id(thing) not in watched and self._looked < _MOST_LOOKED:
-            watched[id(thing)] = thing, self._state(thing), place
-
-    def _state(self, thing: Any) -> bytes:
-        state = self._states.state(getattr(thing, "__dict__", None))
-        self._looked += len(state)
-        return state
-
-    def _look_again(self, question: Question) -> None:
-        """Note which objects have changed with a question, by uses that should change nothing."""
-        for thing, before, place in question.watched.values():
-            if self._state(thing) != before and not self._changes_as_well("object ", place):
-                self.changed_things = True
 
     def _is_own(self, target: Any) -> bool:
         """Whether ``target`` is a thing of the test's that has gone over; what is made of a form could be anything."""
@@ -484,14 +502,9 @@ class Session(Line):
         owner = getattr(target, "__self__", None)
         if isinstance(target, (types.MethodType, types.BuiltinMethodType)) and not isinstance(owner, _LASTING):
             return getattr(self._copy_of(owner), target.__name__)
-        if isinstance(owner, type) and owner.__module__ == "__main__":  # nobody can copy it
-            raise AttributeError(unusable(target))
         if isinstance(target, _LASTING) or id(target) in self._originals:
             return target
         if id(target) not in self._copies:
-            own = [base for base in type(target).__mro__ if base.__module__ == "__main__"]
-            if any(can_change(value) for base in own for value in vars(base).values()):  # which a copy would share
-                raise AttributeError(unusable(target))
             try:
                 self._copies[id(target)] = target, copy.deepcopy(target)
             except Exception:
@@ -508,7 +521,7 @@ class Session(Line):
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         if self.silent and what in OF_OBJECTS:
             raise CannotJudge("what this test has asked before cannot bear out an answer")
-        before, self._question = self._question, Question.of(what, given)
+        before, self._question = self._question, Question.of(what, given, self._states)
         if what == "special" and given[1] in ("__exit__", "__aexit__"):
             if self._outside and isinstance(sys.stdout, _Printed):
                 sys.stdout = self._outside.pop()
@@ -524,7 +537,7 @@ class Session(Line):
                     result, error = super().ask(what, *given, descriptors=descriptors), None
                 except Failed as failure:
                     result, error = None, self.errors.met(failure.form, what, given)
-            self._look_again(self._question)
+            self._look_again()
             if self._shared is not None and what in OF_OBJECTS:
                 self._shared.bring_back()
             if what in OF_OBJECTS:
@@ -640,7 +653,7 @@ class Session(Line):
         kinds = [f"{use} object" if any(map(is_remote, operands)) else f"{use} data"]
         if use == "call":  # it is told the same of the test, be it data or an object of the learner's own
             kinds = ["call object", "call data"]
-        exactly = use == "call" and any(
+        exactly = use != "call" or any(
             way.rpartition(".")[2] in methods_of_data() for way in known(target).ways if "." in way
         )
         # By each of the ways: an attribute that gives the object itself is another way to it.
@@ -748,6 +761,11 @@ class Session(Line):
     @functools.cached_property
     def _sources(self) -> Sources:
         return Sources(self.cells)
+
+
+def _is_of_test(thing: Any) -> bool:
+    """Whether it is an object, or a class, whose class the author's cells define."""
+    return (thing if isinstance(thing, type) else type(thing)).__module__ == "__main__"
 
 
 def _are_alike(one: Any, other: Any) -> bool:

@@ -1,0 +1,210 @@
+"""How the test's objects and data are when a question begins: to see what changes with it, and to set that back."""
+
+from __future__ import annotations
+
+import collections
+import copy
+import operator
+import types
+from collections.abc import ItemsView, Iterable, KeysView, ValuesView
+from dataclasses import dataclass
+from typing import Any
+
+from moi.grading.codec import Codec
+from moi.grading.crossing import There, assign
+
+ATOMS = (int, float, str, bytes, bool, complex, type(None))
+VIEWS = (KeysView, ValuesView, ItemsView)
+_HAVE_PARTS = (list, dict, set, collections.deque)
+
+
+@dataclass
+class _Known:
+    thing: Any
+    places: set[int | str]
+    parts: Any = None  # of a list or the like
+    fields: dict[str, Any] | None = None  # of an object, or a class
+    state: bytes = b""  # of data that have no parts
+    copy: Any = None  # of the same
+    complete: bool = False  # whether it is known how it was, and not only where it lies
+
+
+class Snapshot:
+    """What is in the ``places`` of one question. ``codec`` says what are data."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._known: dict[int, _Known] = {}
+
+    def take(self, thing: Any, place: int | str, *, complete: bool, besides: bool = False) -> None:
+        """Remember where ``thing`` lies and all that is in it, and if ``complete`` how it is.
+
+        What is known already lies where it did, or there ``besides``.
+        """
+        waiting, met = [thing], set[int]()
+        while waiting:
+            each = waiting.pop()
+            if type(each) in ATOMS or id(each) in met or _is_there(each):
+                continue
+            met.add(id(each))
+            waiting += _used_by(each)
+            if isinstance(each, (tuple, frozenset, *VIEWS)):
+                waiting += each
+                if not hasattr(each, "__dict__"):
+                    continue
+            known = self._known.get(id(each))
+            if known is not None and not besides and (known.complete or not complete):
+                continue
+            if known is None:
+                if not self._can_change(each):
+                    continue
+                known = self._known[id(each)] = _Known(each, {place})
+            elif besides:
+                known.places.add(place)
+            parts, fields = _parts(each), _fields(each)
+            if complete and not known.complete:
+                known.complete, known.parts, known.fields = True, parts, fields
+                if parts is None and fields is None:
+                    known.state, known.copy = self._codec.state(each), _copy(each)
+            for inside in (parts.values() if isinstance(parts, dict) else parts, fields and fields.values()):
+                waiting += [part for part in inside or () if type(part) not in ATOMS]
+            if isinstance(parts, dict):
+                waiting += [key for key in parts if type(key) not in ATOMS]
+
+    def places(self, thing: Any) -> set[int | str]:
+        """Where it lies; nowhere if that is not known."""
+        known = self._known.get(id(thing))
+        return known.places if known is not None else set()
+
+    def changed(self) -> list[Any]:
+        """What is no longer as it was."""
+        return [known.thing for known in self._known.values() if known.complete and not self._is_as_it_was(known)]
+
+    def set_back(self, things: Iterable[Any]) -> None:
+        """Have these be as they were."""
+        for known in (self._known[id(thing)] for thing in things):
+            if known.parts is not None:
+                _fill(known.thing, known.parts)
+            if known.fields is not None:
+                _set_fields(known.thing, known.fields)
+            if known.copy is not None:
+                assign(known.thing, known.copy)
+
+    def _can_change(self, thing: Any) -> bool:
+        own = thing if isinstance(thing, type) else type(thing)
+        return own.__module__ == "__main__" or isinstance(thing, _HAVE_PARTS) or self._codec.is_mutable(thing)
+
+    def _is_as_it_was(self, known: _Known) -> bool:
+        if known.parts is None and known.fields is None:
+            return self._codec.state(known.thing) == known.state
+        return _are_alike(_parts(known.thing), known.parts) and _are_alike(_fields(known.thing), known.fields)
+
+
+def _is_there(thing: Any) -> bool:
+    return issubclass(type(thing), There) or (issubclass(type(thing), type) and issubclass(thing, There))
+
+
+def _used_by(thing: Any) -> list[Any]:
+    """What can be changed by a use of a thing whose code stands in the author's cells: what that code names."""
+    match thing:
+        case types.FunctionType(__module__="__main__"):
+            cells = [cell.cell_contents for cell in thing.__closure__ or () if cell != types.CellType()]
+            return cells + [thing.__globals__[name] for name in _names_in(thing.__code__) if name in thing.__globals__]
+        case types.MethodType():
+            return [thing.__self__, thing.__func__]
+        case property():
+            return [thing.fget, thing.fset]
+        case staticmethod() | classmethod():
+            return [thing.__func__]
+        case type(__module__="__main__"):
+            return [*vars(thing).values(), *thing.__bases__]
+    return [type(thing)] if type(thing).__module__ == "__main__" else []
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    inner = [_names_in(each) for each in code.co_consts if isinstance(each, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _parts(thing: Any) -> Any:
+    """What is in a list or the like, by the methods of Python's own, whatever its class does instead."""
+    match thing:
+        case dict():
+            return dict(dict.items(thing))
+        case list():
+            return list.copy(thing)
+        case set():
+            return set.copy(thing)
+        case collections.deque():
+            return list(collections.deque.__iter__(thing))
+    return None
+
+
+def _fill(thing: Any, parts: Any) -> None:
+    """Have that in it again."""
+    match thing:
+        case dict():
+            dict.clear(thing)
+            dict.update(thing, parts)
+        case list():
+            list.__setitem__(thing, slice(None), parts)
+        case set():
+            set.clear(thing)
+            set.update(thing, parts)
+        case collections.deque():
+            collections.deque.clear(thing)
+            collections.deque.extend(thing, parts)
+
+
+def _fields(thing: Any) -> dict[str, Any] | None:
+    """The attributes of an object of the test's own class; of a class, those that are data."""
+    if isinstance(thing, type):
+        return {key: each for key, each in vars(thing).items() if not (key.startswith("__") or _is_method(each))}
+    if type(thing).__module__ != "__main__":
+        return None
+    slots = [name for kind in type(thing).__mro__ for name in _of_slots(vars(kind).get("__slots__", ()))]
+    found = {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
+    return found | vars(thing) if hasattr(thing, "__dict__") else found
+
+
+def _set_fields(thing: Any, fields: dict[str, Any]) -> None:
+    by = type if isinstance(thing, type) else object
+    for name in (_fields(thing) or {}).keys() - fields.keys():
+        by.__delattr__(thing, name)
+    for name, value in fields.items():
+        by.__setattr__(thing, name, value)
+
+
+def _of_slots(slots: Any) -> list[str]:
+    names = [slots] if isinstance(slots, str) else list(slots)
+    return [name for name in names if name not in ("__dict__", "__weakref__")]
+
+
+def _is_method(value: Any) -> bool:
+    return callable(value) or hasattr(type(value), "__get__")
+
+
+def _copy(thing: Any) -> Any:
+    try:
+        return copy.deepcopy(thing)
+    except Exception:
+        return None
+
+
+def _are_alike(now: Any, before: Any) -> bool:
+    if now is None or before is None:
+        return now is before
+    if len(now) != len(before):
+        return False
+    if isinstance(now, set):
+        return {each if type(each) in ATOMS else id(each) for each in now} == {
+            each if type(each) in ATOMS else id(each) for each in before
+        }
+    if isinstance(now, dict):
+        return _are_alike([*now], [*before]) and _are_alike([*now.values()], [*before.values()])
+    if all(map(operator.is_, now, before)):
+        return True
+    return all(
+        one is other or (type(one) is type(other) and type(one) in ATOMS and one == other)
+        for one, other in zip(now, before, strict=True)
+    )
