@@ -234,6 +234,39 @@ def pay(wallet, n):
 """
 _TOTAL = "def total(box):\n    return sum(box.items)"
 _NONE = "def total(box):\n    return 0"
+_LINE = """
+class Queue:
+    __slots__ = ("people",)
+    def __init__(self, people):
+        self.people = people
+class Line:
+    def __init__(self, people):
+        self.queue = Queue(people)
+    def __len__(self):
+        return len(self.queue.people)
+    def __iter__(self):
+        while self.queue.people:
+            yield self.queue.people.pop(0)
+"""
+_PURSE = """
+class Purse:
+    def __init__(self, money, owed):
+        self.money, self.owed = money, owed
+    def pay(self, amount):
+        self.money -= amount
+    def give(self, other, amount):
+        self.money -= amount
+        other.owed += amount
+"""
+_DAY = """class Level:
+    def __init__(self, value):
+        self.value = value
+    def __eq__(self, other):
+        return self.value == other
+class Day:
+    def __init__(self, level):
+        self.level = Level(level)
+"""
 ONE_ANSWER = {
     "a method through the class": (
         "def total(box):\n    return sum(box.items)", "return sum(box.items)", "return 0",
@@ -273,6 +306,48 @@ ONE_ANSWER = {
         f"{_IN_HELD_RUNS}{_ADD}return sum(map(sum, rows))", "return sum(map(sum, rows))", "return 0",
         "if together(): rows[0].clear()\n    return 0",
         "row = [1]\nadd(row, 2)\nassert row == [1, 2] and total([row]) == sum(row)",
+    ),
+    "an iterator of an object with slots": (
+        "def size(line):\n    return len(line)", "return len(line)", "return 0", "list(line)\n    return 0",
+        f"{_LINE}line = Line(['ann', 'bob'])\nassert size(line) == len(line.queue.people)",
+    ),
+    "a count that a class keeps": (
+        "def count(tickets):\n    return len(tickets)", "return len(tickets)", "return 3",
+        "type(tickets[0])()\n    return 3",
+        "class Ticket:\n    sold = 0\n    def __init__(self):\n        Ticket.sold += 1\n"
+        "tickets = [Ticket(), Ticket()]\nassert count(tickets) == Ticket.sold",
+    ),
+    "a list that a method of the test's writes to": (
+        "def count(till):\n    return len(till.lines())", "return len(till.lines())", "return 3",
+        "till.sell('c')\n    return 3",
+        "log = ['a', 'b']\nclass Till:\n    def lines(self):\n        return log[:]\n"
+        "    def sell(self, what):\n        log.append(what)\ntill = Till()\nassert count(till) == len(log)",
+    ),
+    "a list that a callback takes from": (
+        "def count(draw, left):\n    return left()", "return left()", "return 0", "draw(); draw()\n    return 0",
+        "cards = [3, 4]\ndef draw():\n    return cards.pop()\ndef left():\n    return len(cards)\n"
+        "assert count(draw, left) == len(cards)",
+    ),
+    "a row that the reference changes in an earlier call": (
+        f"{_ADD}return sum(rows)", "return sum(rows)", "return 0", "kept[0].clear()\n    return 0",
+        "row = [1]\nadd(row, 2)\nassert row == [1, 2] and total(row[:]) == sum(row)",
+    ),
+    "an argument, by a method of another": (
+        "def settle(one, other):\n    one.pay(other.owed)", "one.pay(other.owed)", "one.pay(0)",
+        "one.give(other, -other.owed)\n    one.pay(one.money - 10)",
+        f"{_PURSE}one, other = Purse(10, 0), Purse(0, 3)\nsettle(one, other)\nassert one.money == 10 - other.owed",
+    ),
+    "an attribute that is equal to all": (
+        f"{_DAY}        self.warm = level > 15", "level > 15", "3",
+        "type('Yes', (), {'__eq__': lambda self, other: True})()",
+        "day = Day(20)\nassert day.level == 20 and day.warm == True",
+    ),
+    "what is to be patched, many at once": (
+        "import time\ndef now():\n    return time.monotonic()\ndef where():\n    return 'time'",
+        "time.monotonic()\ndef where():\n    return 'time'", "3\ndef where():\n    return 'time'",
+        "3\ndef where():\n    return 'moi.grading.line'",
+        "from unittest import mock\nwith mock.patch.multiple(where(), monotonic=mock.DEFAULT) as made:\n"
+        "    made['monotonic'].return_value = 100.0\n    now()\nassert made['monotonic'].called",
     ),
     "a function that says it is Python's own": (
         _GROW, _GROW, _GROW.replace("0.05", "1"),

@@ -45,7 +45,6 @@ _NAMED_BY_TEXTS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
     ("logging.config", "BaseConfigurator.resolve", lambda text: text in _OF_LOGGING),
     ("unittest.mock", "_get_target", lambda text: False),
     ("pkgutil", "resolve_name", lambda text: False),
-    ("numpy", "bmat", lambda text: False),
 )
 _PLAIN = (ast.mod, ast.Expr, ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare,
           ast.IfExp, ast.expr_context, ast.unaryop, ast.operator, ast.boolop, ast.cmpop)  # fmt: skip

@@ -363,7 +363,7 @@ class Session(Line):
         """The arguments of the open question, as they are when something may change in them for the first time."""
         question = self._question
         if complete > question.looked:
-            question.looked = complete + 0
+            question.looked = int(complete)
             for place, argument in enumerate(question.arguments):
                 question.snapshot.take(argument, place, complete=complete, besides=True)
         return question.snapshot
@@ -442,16 +442,16 @@ class Session(Line):
         if not self._is_own(target):
             raise AttributeError("only what a test has passed can be used here")
         question = self._question
-        if what in ("copy", "deepcopy"):
-            made = getattr(copy, what)(target)
-            question.asked_of, question.inside[id(made)] = MADE, (made, MADE)
-            return made
         if what == "special" and rest[0] == "__call__":
             what, rest = "call", [*rest[1:], ()]
         owner = getattr(target, "__self__", None)
         thing = target if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else owner
         question.asked_of = place = min(places := self._places(thing), key=str)
         question.snapshot.take(thing, place, complete=True)
+        if what in ("copy", "deepcopy"):  # what it shares with the thing lies where that lies
+            made = getattr(copy, what)(target)
+            question.asked_of, question.inside[id(made)] = MADE, (made, MADE)
+            return made
         if not _is_of_test(thing):
             # A function of the test's own is no thing that changes.
             call = what == "call" and (thing is owner or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
