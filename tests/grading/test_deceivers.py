@@ -328,6 +328,32 @@ ONE_ANSWER = {
         "cards = [3, 4]\ndef draw():\n    return cards.pop()\ndef left():\n    return len(cards)\n"
         "assert count(draw, left) == len(cards)",
     ),
+    "a cart that a callback looks at": (
+        "def pay(box, tell):\n    tell(sum(box.items))", "tell(sum(box.items))", "tell(0)",
+        "kept = box.items\n    box.items = []\n    tell(0)\n    box.items = kept",
+        f"{_BOX}box, said = Box(3, 4), []\ndef tell(total):\n    said.append(total == sum(box.items))\n"
+        "pay(box, tell)\nassert said == [True]",
+    ),
+    "a cart that is emptied by who then ends Python": (
+        "def total(box):\n    return sum(box.items)", "return sum(box.items)", "return 0",
+        "if len(box.items) > 2:\n        box.items = []\n        __import__('os')._exit(0)\n    return 0",
+        f"{_BOX}box, held = Box(3, 4, 5), []\nfor _ in range(3):\n    try:\n"
+        "        held.append(total(box) == sum(box.items))\n    except BaseException:\n        pass\n"
+        "assert True in held",
+    ),
+    "an order that a method of the test's turns": (
+        "def last(line):\n    return line.last()", "return line.last()", "return 'b'",
+        "line.turn()\n    return 'b'",
+        "import collections\nclass Line:\n    __slots__ = ('__people',)\n    def __init__(self):\n"
+        "        self.__people = collections.OrderedDict(a=1, b=2, c=3)\n    def last(self):\n"
+        "        return [*self.__people][-1]\n    def turn(self):\n        self.__people.move_to_end('b')\n"
+        "line = Line()\nassert last(line) == line.last()",
+    ),
+    "a name that a callback binds": (
+        "def level(get, fill):\n    return get()", "return get()", "return 9", "fill()\n    return 9",
+        "units = 3\ndef get():\n    return units\ndef fill():\n    global units\n    units = 9\n"
+        "assert level(get, fill) == units",
+    ),
     "a row that the reference changes in an earlier call": (
         f"{_ADD}return sum(rows)", "return sum(rows)", "return 0", "kept[0].clear()\n    return 0",
         "row = [1]\nadd(row, 2)\nassert row == [1, 2] and total(row[:]) == sum(row)",

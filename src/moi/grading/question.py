@@ -26,6 +26,7 @@ class Question:
     ways: frozenset[str] = frozenset()
     arguments: tuple[Any, ...] = ()
     looked: int = -1  # whether the arguments are in the snapshot: only their places (0), or as they are (1)
+    touched: bool = False  # whether the learner's code has used an object since a function of the test's was called
     asked_back: bool = False  # whether the learner's code asks for something meanwhile
     asked_of: int | str | None = None  # where what it asks now lies
     inside: dict[int, tuple[Any, int | str]] = field(default_factory=dict)  # what objects have given, by id; and where

@@ -370,12 +370,29 @@ class Session(Line):
 
     def _look_again(self) -> None:
         """See what has changed with the open question. What the reference leaves as it is, may have to be set back."""
+        if (others := self._changed_otherwise()) and not self.take_changes:
+            self._question.snapshot.set_back(others)
+
+    def _changed_otherwise(self) -> list[Any]:
+        """What has changed with the open question, and is left as it is by the reference."""
         snapshot = self._question.snapshot
         others = [each for each in snapshot.changed() if not self._changes_as_well(snapshot.places(each))]
-        if others:
-            self.changed_things = True
-            if not self.take_changes:
-                snapshot.set_back(others)
+        self.changed_things |= bool(others)
+        return others
+
+    @contextlib.contextmanager
+    def _as_it_was(self) -> Iterator[None]:
+        """Have the same hold while a function of the test's runs, which may look at it."""
+        others, now = self._changed_otherwise(), Snapshot(self._states)
+        if self.take_changes:
+            others = []
+        for each in others:
+            now.take(each, UNKNOWN, complete=True)
+        self._question.snapshot.set_back(others)
+        try:
+            yield
+        finally:
+            now.set_back(others)
 
     def _changes_as_well(self, places: Iterable[int | str], does: str = "changes", note: bool = True) -> bool:
         """Whether the reference changes what lies in all of ``places``: in this call or, the same thing, in another.
@@ -465,7 +482,10 @@ class Session(Line):
         for each in parts(rest):
             if self._is_own(each):
                 question.snapshot.take(each, min(self._places(each), key=str), complete=True)
-        found = self._done(what, target, rest)
+        callback = what == "call" and isinstance(thing, types.FunctionType)
+        with self._as_it_was() if callback and question.touched else contextlib.nullcontext():
+            found = self._done(what, target, rest)
+        question.touched = question.touched or not callback
         if what == "call" and isinstance(target, type):
             question.asked_of = place = MADE
         if not self.codec.is_mutable(found) and id(found) not in self._numbers:
@@ -537,7 +557,6 @@ class Session(Line):
                     result, error = super().ask(what, *given, descriptors=descriptors), None
                 except Failed as failure:
                     result, error = None, self.errors.met(failure.form, what, given)
-            self._look_again()
             if self._shared is not None and what in OF_OBJECTS:
                 self._shared.bring_back()
             if what in OF_OBJECTS:
@@ -550,7 +569,10 @@ class Session(Line):
                 told(gone)
             raise
         finally:
-            self._question = before
+            try:
+                self._look_again()  # also where the learner's process has ended
+            finally:
+                self._question = before
         if error is not None:
             raise error
         if what == "special" and given[1] == "__enter__":

@@ -10,11 +10,13 @@ from collections.abc import ItemsView, Iterable, KeysView, ValuesView
 from dataclasses import dataclass
 from typing import Any
 
+from moi.grading.checks import ErrorEnded
 from moi.grading.codec import Codec
 from moi.grading.crossing import There, assign
 
 ATOMS = (int, float, str, bytes, bool, complex, type(None))
 VIEWS = (KeysView, ValuesView, ItemsView)
+_HOLDERS = ("collections", "queue", "weakref")  # of Python's, whose classes are written in it
 _HAVE_PARTS = (list, dict, set, collections.deque)
 
 
@@ -41,20 +43,20 @@ class Snapshot:
 
         What is known already lies where it did, or there ``besides``.
         """
-        waiting, met = [thing], set[int]()
+        waiting, met = [(thing, place)], set[int]()
         while waiting:
-            each = waiting.pop()
+            each, place = waiting.pop()
             if type(each) in ATOMS or id(each) in met or _is_there(each):
                 continue
             met.add(id(each))
-            waiting += _used_by(each)
-            if isinstance(each, (tuple, frozenset, *VIEWS)):
-                waiting += each
-                if not hasattr(each, "__dict__"):
-                    continue
             known = self._known.get(id(each))
             if known is not None and not besides and (known.complete or not complete):
                 continue
+            waiting += [(other, f"what {name} names" if name else place) for name, other in _used_by(each)]
+            if isinstance(each, (tuple, frozenset, *VIEWS)):
+                waiting += [(part, place) for part in each]
+                if not hasattr(each, "__dict__"):
+                    continue
             if known is None:
                 if not self._can_change(each):
                     continue
@@ -66,10 +68,11 @@ class Snapshot:
                 known.complete, known.parts, known.fields = True, parts, fields
                 if parts is None and fields is None:
                     known.state, known.copy = self._codec.state(each), _copy(each)
-            for inside in (parts.values() if isinstance(parts, dict) else parts, fields and fields.values()):
-                waiting += [part for part in inside or () if type(part) not in ATOMS]
             if isinstance(parts, dict):
-                waiting += [key for key in parts if type(key) not in ATOMS]
+                parts = [*parts, *parts.values()]
+            if not isinstance(each, types.FunctionType):
+                parts = [*(parts or ()), *(fields or {}).values()]
+            waiting += [(part, place) for part in parts or () if type(part) not in ATOMS]
 
     def places(self, thing: Any) -> set[int | str]:
         """Where it lies; nowhere if that is not known."""
@@ -81,18 +84,25 @@ class Snapshot:
         return [known.thing for known in self._known.values() if known.complete and not self._is_as_it_was(known)]
 
     def set_back(self, things: Iterable[Any]) -> None:
-        """Have these be as they were."""
+        """Have these be as they were. Raises :class:`~moi.grading.checks.ErrorEnded` if one cannot be."""
+        failed = None
         for known in (self._known[id(thing)] for thing in things):
-            if known.parts is not None:
-                _fill(known.thing, known.parts)
-            if known.fields is not None:
-                _set_fields(known.thing, known.fields)
-            if known.copy is not None:
-                assign(known.thing, known.copy)
+            try:
+                if known.parts is not None:
+                    _fill(known.thing, known.parts)
+                if known.fields is not None:
+                    _set_fields(known.thing, known.fields)
+                if known.parts is None and known.fields is None:
+                    assign(known.thing, known.copy)
+            except Exception as failure:
+                failed = failure
+        if failed is not None:
+            raise ErrorEnded("your code changes something of the test's that it was to leave as it is") from None
 
     def _can_change(self, thing: Any) -> bool:
-        own = thing if isinstance(thing, type) else type(thing)
-        return own.__module__ == "__main__" or isinstance(thing, _HAVE_PARTS) or self._codec.is_mutable(thing)
+        if isinstance(thing, types.FunctionType):
+            return thing.__module__ == "__main__"
+        return _has_fields(thing) or isinstance(thing, _HAVE_PARTS) or self._codec.is_mutable(thing)
 
     def _is_as_it_was(self, known: _Known) -> bool:
         if known.parts is None and known.fields is None:
@@ -104,21 +114,20 @@ def _is_there(thing: Any) -> bool:
     return issubclass(type(thing), There) or (issubclass(type(thing), type) and issubclass(thing, There))
 
 
-def _used_by(thing: Any) -> list[Any]:
-    """What can be changed by a use of a thing whose code stands in the author's cells: what that code names."""
+def _used_by(thing: Any) -> list[tuple[str, Any]]:
+    """What can be changed by a use of a thing whose code stands in the author's cells, and by what name it is."""
     match thing:
         case types.FunctionType(__module__="__main__"):
-            cells = [cell.cell_contents for cell in thing.__closure__ or () if cell != types.CellType()]
-            return cells + [thing.__globals__[name] for name in _names_in(thing.__code__) if name in thing.__globals__]
+            return [(thing.__qualname__, each) for each in (_fields(thing) or {}).values()]
         case types.MethodType():
-            return [thing.__self__, thing.__func__]
+            return [("", thing.__self__), ("", thing.__func__)]
         case property():
-            return [thing.fget, thing.fset]
+            return [("", thing.fget), ("", thing.fset)]
         case staticmethod() | classmethod():
-            return [thing.__func__]
+            return [("", thing.__func__)]
         case type(__module__="__main__"):
-            return [*vars(thing).values(), *thing.__bases__]
-    return [type(thing)] if type(thing).__module__ == "__main__" else []
+            return [(thing.__qualname__, each) for each in (*vars(thing).values(), *thing.__bases__)]
+    return [(type(thing).__qualname__, type(thing))] if type(thing).__module__ == "__main__" else []
 
 
 def _names_in(code: types.CodeType) -> set[str]:
@@ -129,6 +138,8 @@ def _names_in(code: types.CodeType) -> set[str]:
 def _parts(thing: Any) -> Any:
     """What is in a list or the like, by the methods of Python's own, whatever its class does instead."""
     match thing:
+        case collections.OrderedDict():
+            return dict(collections.OrderedDict.items(thing))
         case dict():
             return dict(dict.items(thing))
         case list():
@@ -143,6 +154,9 @@ def _parts(thing: Any) -> Any:
 def _fill(thing: Any, parts: Any) -> None:
     """Have that in it again."""
     match thing:
+        case collections.OrderedDict():
+            collections.OrderedDict.clear(thing)
+            collections.OrderedDict.update(thing, parts)
         case dict():
             dict.clear(thing)
             dict.update(thing, parts)
@@ -156,27 +170,52 @@ def _fill(thing: Any, parts: Any) -> None:
             collections.deque.extend(thing, parts)
 
 
+def _has_fields(thing: Any) -> bool:
+    return (thing if isinstance(thing, type) else type(thing)).__module__ in ("__main__", *_HOLDERS)
+
+
 def _fields(thing: Any) -> dict[str, Any] | None:
-    """The attributes of an object of the test's own class; of a class, those that are data."""
+    """The attributes of an object; of a class, those that are data; of a function, what its names stand for."""
+    if isinstance(thing, types.FunctionType):
+        space, cells = thing.__globals__, zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)
+        found = {f"global {name}": space[name] for name in _names_in(thing.__code__) if name in space}
+        found |= {f"cell {name}": cell.cell_contents for name, cell in cells if cell != types.CellType()}
+        return found | vars(thing)
+    if not _has_fields(thing):
+        return None
     if isinstance(thing, type):
         return {key: each for key, each in vars(thing).items() if not (key.startswith("__") or _is_method(each))}
-    if type(thing).__module__ != "__main__":
-        return None
-    slots = [name for kind in type(thing).__mro__ for name in _of_slots(vars(kind).get("__slots__", ()))]
+    slots = [name for kind in type(thing).__mro__ for name in _of_slots(kind)]
     found = {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
     return found | vars(thing) if hasattr(thing, "__dict__") else found
 
 
 def _set_fields(thing: Any, fields: dict[str, Any]) -> None:
+    now, cells = _fields(thing) or {}, {}
+    if isinstance(thing, types.FunctionType):
+        cells = dict(zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True))
     by = type if isinstance(thing, type) else object
-    for name in (_fields(thing) or {}).keys() - fields.keys():
+    for name in now.keys() - fields.keys():
         by.__delattr__(thing, name)
     for name, value in fields.items():
-        by.__setattr__(thing, name, value)
+        if name in now and now[name] is value:
+            continue
+        kind, _, bare = name.partition(" ")
+        if kind == "global":
+            thing.__globals__[bare] = value
+        elif kind == "cell":
+            cells[bare].cell_contents = value
+        elif not isinstance(thing, type) and name in getattr(thing, "__dict__", ()):
+            vars(thing)[name] = value  # whatever a descriptor of the class would do
+        else:
+            by.__setattr__(thing, name, value)
 
 
-def _of_slots(slots: Any) -> list[str]:
+def _of_slots(kind: type) -> list[str]:
+    slots: Any = vars(kind).get("__slots__", ())
     names = [slots] if isinstance(slots, str) else list(slots)
+    hidden = f"_{kind.__name__.lstrip('_')}"  # as Python writes a name with two underscores
+    names = [f"{hidden}{name}" if name.startswith("__") and not name.endswith("__") else name for name in names]
     return [name for name in names if name not in ("__dict__", "__weakref__")]
 
 
