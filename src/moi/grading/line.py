@@ -153,6 +153,7 @@ class Line:
         """What this end has changed in it, for the other; None if that is not looked at."""
         if outer is None:
             return []
+        # What is together has its numbers for good: who left it out would give it another.
         if self.together is None and (not outer.states or outer.looked > _MOST_LOOKED):
             return None
         return self.codec.changed(outer)
