@@ -177,3 +177,14 @@ def test_a_text_of_the_authors_is_run(test: str, tmp_path: Path) -> None:
         for answer, score in ((solution, 1), ("def value_of(text):\n    return 7", 0)):
             staged = handed_in(assignment, {1: answer})
             assert list(scores(assignment, staged, run := bench.run(staged)).values()) == [score], run.outputs
+
+
+def test_an_author_patches_what_their_own_texts_name(tmp_path: Path) -> None:
+    given = (
+        "import os, time\nfrom unittest import mock\nwith mock.patch('time.time', return_value=3):\n"
+        "    begun = time.time()\nwith mock.patch.dict('os.environ', {'RATE': '2'}):\n    rate = os.environ['RATE']\n"
+        "with mock.patch.multiple('time', monotonic=lambda: 5):\n    now = time.monotonic()"
+    )
+    test = "assert x == begun == 3 and rate == '2' and now == 5"
+    cells = ("given", given), ("answer", "### BEGIN SOLUTION\nx = begun\n### END SOLUTION"), ("test 1", test)
+    assert _last_of(course(tmp_path, *cells), {1: "x = 3"}) == 1

@@ -38,13 +38,13 @@ _RUN_THEIR_OWN = frozenset(
 )
 _OF_LOGGING = ("logging.StreamHandler", "logging.NullHandler", "logging.Formatter", "sys.stdout", "sys.stderr")
 # Who runs, calls or replaces what a text names, and nobody hears of it; and which texts are fit beside the author's.
-_NAMED_BY_TEXTS: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
-    ("pandas.core.computation.expr", "Expr.__init__", lambda text: _is_plain(text.replace("`", "_"), ast.Name)),
-    ("yaml.constructor", "FullConstructor.find_python_name", lambda text: False),
-    ("yaml.constructor", "FullConstructor.find_python_module", lambda text: False),
-    ("logging.config", "BaseConfigurator.resolve", lambda text: text in _OF_LOGGING),
-    ("unittest.mock", "_get_target", lambda text: False),
-    ("pkgutil", "resolve_name", lambda text: False),
+_NAMED_BY_TEXTS: tuple[tuple[str, str, Callable[[Guard, str], bool]], ...] = (
+    ("pandas.core.computation.expr", "Expr.__init__", lambda guard, text: _is_plain(text.replace("`", "_"), ast.Name)),
+    ("yaml.constructor", "FullConstructor.find_python_name", lambda guard, text: False),
+    ("yaml.constructor", "FullConstructor.find_python_module", lambda guard, text: False),
+    ("logging.config", "BaseConfigurator.resolve", lambda guard, text: text in _OF_LOGGING),
+    ("unittest.mock", "_get_target", lambda guard, text: False),
+    ("pkgutil", "resolve_name", lambda guard, text: guard.begins_own(text)),
 )
 _PLAIN = (ast.mod, ast.Expr, ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare,
           ast.IfExp, ast.expr_context, ast.unaryop, ast.operator, ast.boolop, ast.cmpop)  # fmt: skip
@@ -85,13 +85,13 @@ class Guard:
         finally:
             self.on = before
 
-    def _only_own(self, function: Callable[..., Any], fits: Callable[[str], bool]) -> Callable[..., Any]:
+    def _only_own(self, function: Callable[..., Any], fits: Callable[[Guard, str], bool]) -> Callable[..., Any]:
         """``function``, whose first argument that is a text has to be one of the author's, or one that ``fits``."""
 
         @functools.wraps(function)
         def only(*given: Any, **named: Any) -> Any:
             text = next((each for each in (*given, *named.values()) if isinstance(each, str)), "")
-            if self.on and not (self._is_own(text) or fits(text) or self.named_by_reference(text)):
+            if self.on and not (self._is_own(text) or fits(self, text) or self.named_by_reference(text)):
                 raise CannotJudge(_NOT_RUN)
             return function(*given, **named)
 
@@ -140,6 +140,10 @@ class Guard:
         if found in self._whole or found in self._as_run:
             return True
         return not found.isidentifier() and any(found in said for said in self._said)
+
+    def begins_own(self, text: str) -> bool:
+        """Whether it names a thing that one of the author's strings names, or in which that lies."""
+        return any(f"{said}.".startswith(f"{text}.") for said in self._said)
 
     @functools.cached_property
     def _transformed(self) -> list[str]:
