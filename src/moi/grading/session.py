@@ -48,7 +48,7 @@ from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusab
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.question import MADE, UNKNOWN, Question, parts
 from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
-from moi.grading.snapshot import Snapshot
+from moi.grading.snapshot import Snapshot, module_of
 from moi.grading.sources import Sources
 from moi.grading.together import Shared
 
@@ -469,7 +469,7 @@ class Session(Line):
             made = getattr(copy, what)(target)
             question.asked_of, question.inside[id(made)] = MADE, (made, MADE)
             return made
-        if not _is_of_test(thing):
+        if module_of(thing) != "__main__":
             # A function of the test's own is no thing that changes.
             call = what == "call" and (thing is owner or not isinstance(target, (*_FUNCTIONS, mock.NonCallableMock)))
             step = "__next__" in rest[:1] and id(target) not in self._fresh
@@ -783,11 +783,6 @@ class Session(Line):
     @functools.cached_property
     def _sources(self) -> Sources:
         return Sources(self.cells)
-
-
-def _is_of_test(thing: Any) -> bool:
-    """Whether it is an object, or a class, whose class the author's cells define."""
-    return (thing if isinstance(thing, type) else type(thing)).__module__ == "__main__"
 
 
 def _are_alike(one: Any, other: Any) -> bool:

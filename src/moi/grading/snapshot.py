@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import functools
 import operator
 import types
 from collections.abc import ItemsView, Iterable, KeysView, ValuesView
@@ -52,7 +53,8 @@ class Snapshot:
             known = self._known.get(id(each))
             if known is not None and not besides and (known.complete or not complete):
                 continue
-            waiting += [(other, f"what {name} names" if name else place) for name, other in _used_by(each)]
+            parts, fields = _parts(each), _fields(each)
+            waiting += [(other, f"what {name} names" if name else place) for name, other in _used_by(each, fields)]
             if isinstance(each, (tuple, frozenset, *VIEWS)):
                 waiting += [(part, place) for part in each]
                 if not hasattr(each, "__dict__"):
@@ -63,7 +65,6 @@ class Snapshot:
                 known = self._known[id(each)] = _Known(each, {place})
             elif besides:
                 known.places.add(place)
-            parts, fields = _parts(each), _fields(each)
             if complete and not known.complete:
                 known.complete, known.parts, known.fields = True, parts, fields
                 if parts is None and fields is None:
@@ -114,11 +115,11 @@ def _is_there(thing: Any) -> bool:
     return issubclass(type(thing), There) or (issubclass(type(thing), type) and issubclass(thing, There))
 
 
-def _used_by(thing: Any) -> list[tuple[str, Any]]:
+def _used_by(thing: Any, fields: dict[str, Any] | None) -> list[tuple[str, Any]]:
     """What can be changed by a use of a thing whose code stands in the author's cells, and by what name it is."""
     match thing:
         case types.FunctionType(__module__="__main__"):
-            return [(thing.__qualname__, each) for each in (_fields(thing) or {}).values()]
+            return [(thing.__qualname__, each) for each in (fields or {}).values()]
         case types.MethodType():
             return [("", thing.__self__), ("", thing.__func__)]
         case property():
@@ -130,9 +131,10 @@ def _used_by(thing: Any) -> list[tuple[str, Any]]:
     return [(type(thing).__qualname__, type(thing))] if type(thing).__module__ == "__main__" else []
 
 
-def _names_in(code: types.CodeType) -> set[str]:
+@functools.lru_cache(1000)
+def _names_in(code: types.CodeType) -> frozenset[str]:
     inner = [_names_in(each) for each in code.co_consts if isinstance(each, types.CodeType)]
-    return set(code.co_names).union(*inner)
+    return frozenset(code.co_names).union(*inner)
 
 
 def _parts(thing: Any) -> Any:
@@ -170,8 +172,13 @@ def _fill(thing: Any, parts: Any) -> None:
             collections.deque.extend(thing, parts)
 
 
+def module_of(thing: Any) -> str:
+    """Where a class, or that of an object, is defined: ``__main__`` if by the author's cells."""
+    return (thing if isinstance(thing, type) else type(thing)).__module__
+
+
 def _has_fields(thing: Any) -> bool:
-    return (thing if isinstance(thing, type) else type(thing)).__module__ in ("__main__", *_HOLDERS)
+    return module_of(thing) in ("__main__", *_HOLDERS)
 
 
 def _fields(thing: Any) -> dict[str, Any] | None:
