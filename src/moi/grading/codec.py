@@ -19,6 +19,7 @@ import inspect
 import io
 import itertools
 import math
+import operator
 import random
 import sys
 import types
@@ -29,7 +30,7 @@ import msgpack
 
 from moi.grading.annotations import KINDS as TYPES
 from moi.grading.annotations import TYPE_CLASSES, Of, type_form, type_value
-from moi.grading.crossing import Crossing, There, assign
+from moi.grading.crossing import Crossing, State, There, assign
 from moi.grading.libraries import (
     class_form,
     class_value,
@@ -62,6 +63,7 @@ CLASSES: dict[str, type] = {
         collections.defaultdict,
     )
 }  # fmt: skip
+_ATOMS = (type(None), bool, int, float, complex, str, bytes)
 _METHODS = (types.WrapperDescriptorType, types.MethodDescriptorType)
 _VIEWED = ("keys", "values", "items")
 _VIEWS: dict[type, tuple[str, str]] = {
@@ -85,6 +87,26 @@ def can_change(value: Any) -> bool:
 def can_change_kind(kind: type) -> bool:
     """The same of their class."""
     return kind in _MUTABLE or is_mutable(kind)
+
+
+def _parts(thing: Any) -> list[Any] | None:
+    """What lies in a list or the like, one after the other."""
+    kind = type(thing)
+    if kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
+        return [*thing, *thing.values()]
+    return list(thing) if kind in (list, set, collections.deque) else None
+
+
+def _are_same(now: list[Any] | None, before: list[Any]) -> bool:
+    return now is not None and len(now) == len(before) and all(map(operator.is_, now, before))
+
+
+@functools.lru_cache(1000)
+def _is_named_by_number(kind: type) -> bool:
+    """Whether the form of an object of this class is its number, whatever has become of it."""
+    if kind.__module__ == "__main__" and not issubclass(kind, BaseException):
+        return all(base.__module__ == "__main__" or base in (object, There) for base in kind.__mro__)
+    return issubclass(kind, There)
 
 
 def _not_a_number() -> float:
@@ -411,10 +433,12 @@ class Codec:
             return []
         numbers = []
         for number, before in list(crossing.states.items()):
+            if before.parts is not None and _are_same(_parts(crossing.things[number]), before.parts):
+                continue
             self.note_state(crossing, number)
-            if crossing.states[number] not in (before, b""):  # what is no more cannot be told
+            if crossing.states[number].form not in (before.form, b""):  # what is no more cannot be told
                 numbers.append(number)
-        crossing.looked += sum(map(len, crossing.states.values()))
+        crossing.looked += sum(len(state.form) for state in crossing.states.values())
         forms = self._written(lambda of: [[n, self._form(crossing.things[n], of)] for n in numbers], crossing)
         self.note_new(crossing)
         return forms
@@ -438,7 +462,18 @@ class Codec:
 
     def note_state(self, crossing: Crossing, number: int) -> None:
         """Remember how one of them is now."""
-        crossing.states[number] = self._noted(crossing, number)
+        parts = _parts(crossing.things[number])
+        lasting = parts is not None and all(self._is_lasting(part, crossing) for part in parts)
+        crossing.states[number] = State(self._noted(crossing, number), parts if lasting else None)
+
+    def _is_lasting(self, part: Any, crossing: Crossing) -> bool:
+        """Whether what stands for ``part`` in the form of a list stays the same as long as it lies there."""
+        kind = type(part)
+        if kind in _ATOMS or id(part) in crossing.numbers:
+            return True
+        if kind is tuple:
+            return all(self._is_lasting(each, crossing) for each in part)
+        return not self.is_mutable(part) and _is_named_by_number(kind)  # type: ignore[arg-type]
 
     def _noted(self, crossing: Crossing, number: int) -> bytes:
         with crossing.look(), contextlib.suppress(CannotCross, ValueError):  # such as a file that is closed

@@ -10,7 +10,7 @@ import io
 import random
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from moi.grading.libraries import is_sparse
 from moi.grading.scalars import CannotCross
@@ -20,13 +20,20 @@ class There:
     """Base of what stands for an object of the other side."""
 
 
+class State(NamedTuple):
+    """How a thing is: its ``form``, and what lies in it if that is the same as long as these are the same."""
+
+    form: bytes
+    parts: list[Any] | None
+
+
 @dataclasses.dataclass
 class Crossing:
     """The mutable things of one call, so that what the other side changes in them can be brought back."""
 
     things: dict[int, Any] = dataclasses.field(default_factory=dict)  # by number
     numbers: dict[int, int] = dataclasses.field(default_factory=dict)  # by id
-    states: dict[int, bytes] = dataclasses.field(default_factory=dict)  # as they crossed
+    states: dict[int, State] = dataclasses.field(default_factory=dict)  # as they crossed
     handles: list[Any] = dataclasses.field(default_factory=list)  # what is no data
     passing: list[int] | None = None  # numbers that hold for one look only
     # Of what is hashed with its parts, as how many it then counts, and how many levels it has:
