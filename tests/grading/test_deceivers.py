@@ -267,7 +267,113 @@ class Day:
     def __init__(self, level):
         self.level = Level(level)
 """
+_SUMS = "SELECT name, sum(n) FROM sales GROUP BY name"
+_SALES = """import sqlite3
+db = sqlite3.connect(':memory:')
+db.execute('CREATE TABLE sales (name TEXT, n INTEGER)')
+db.executemany('INSERT INTO sales VALUES (?, ?)', [('pen', 3), ('pen', 4), ('cup', 2)])
+"""
+_TURN = """class Turn:
+    def __init__(self, *each):
+        self.each, self.asked = each, 0
+    def next_one(self):
+        self.asked += 1
+        return self.each[min(self.asked, len(self.each)) - 1]
+    def __iter__(self):
+        return iter(self.next_one())
+"""
+_CHOOSE = "def choose(items):\n    return items[:2]"
+_CHOSEN = "items = [(3, 9), (2, 5), (4, 6)]\nchosen = choose(items)\n"
 ONE_ANSWER = {
+    "a list that is another when it is gone through again": (
+        f"{_TURN}{_CHOOSE}", "items[:2]", "items", "Turn((), items)",
+        f"{_CHOSEN}assert sum(cost for cost, _ in chosen) <= 5 and sum(gain for _, gain in chosen) >= 14",
+    ),
+    "a named list that is another when it is gone through again": (
+        f"{_TURN}items = [(3, 9), (2, 5), (4, 6)]\nchosen = items[:2]", "items[:2]", "items", "Turn((), items)",
+        "assert sum(cost for cost, _ in chosen) <= 5 and sum(gain for _, gain in chosen) >= 14",
+    ),
+    "a list that is another by its places": (
+        f"{_TURN}    def __getitem__(self, place):\n        return []\ndef ordered(xs):\n    return sorted(xs)",
+        "sorted(xs)", "xs", "Turn(xs)",
+        "found = ordered([3, 1, 2])\nassert sorted(found) == [1, 2, 3]\n"
+        "assert all(a <= b for a, b in zip(found, found[1:]))",
+    ),
+    "a list that is longer than what is in it": (
+        f"{_TURN}    def __len__(self):\n        return 2\n{_CHOOSE}", "items[:2]", "items", "Turn(())",
+        f"{_CHOSEN}assert len(chosen) == 2 and sum(cost for cost, _ in chosen) <= 5",
+    ),
+    "a row that is another when it is gone through again": (
+        f"{_TURN}def rows(n):\n    return [[n, 1], [1, n]]", "[[n, 1], [1, n]]", "[[n, n]]", "[Turn((), (n, n))]",
+        "found = rows(5)\nassert all(sum(row) <= 6 for row in found) and all(max(row) == 5 for row in found)",
+    ),
+    "a dictionary whose values turn": (
+        f"{_TURN}    values = next_one\n    def keys(self):\n        return ['a', 'b']\n"
+        "def plan():\n    return {'a': 2, 'b': 3}", "{'a': 2, 'b': 3}", "{'a': 9, 'b': 9}", "Turn([0], [9, 9])",
+        "found = plan()\nassert sum(found.values()) <= 5 and max(found.values()) >= 3",
+    ),
+    "a number that turns": (
+        f"{_TURN}    __float__ = next_one\ndef root(f):\n    return 2.0", "2.0", "0.0", "Turn(0.0, 9.0)",
+        "def f(x):\n    return x * x - 4\nfound = root(f)\nassert f(float(found) - 0.1) < 0 < f(float(found) + 0.1)",
+    ),
+    "a class that turns": (
+        "class Kind(type):\n    seen = []\n    def __iter__(cls):\n        cls.seen.append(1)\n"
+        "        return iter(() if len(cls.seen) < 2 else [(3, 9), (2, 5)])\nclass Turn(metaclass=Kind):\n    pass\n"
+        + _CHOOSE, "items[:2]", "items", "Turn",
+        f"{_CHOSEN}assert sum(cost for cost, _ in chosen) <= 4 or len(items) == 3\n"
+        "assert sum(cost for cost, _ in chosen) <= 5 and sum(gain for _, gain in chosen) >= 14",
+    ),
+    "objects in an array": (
+        "def total(till):\n    return till.total()", "till.total()", "0", "till.wipe() or 0",
+        "import numpy as np\nclass Coin:\n    worth = 3\nclass Till:\n    def __init__(self, *coins):\n"
+        "        self.coins = np.array(coins, dtype=object)\n    def wipe(self):\n        for coin in self.coins:\n"
+        "            coin.worth = 0\n    def total(self):\n        return sum(coin.worth for coin in self.coins)\n"
+        "till = Till(Coin(), Coin())\nassert total(till) == till.total()",
+    ),
+    "an array with a mask": (
+        "def total(till):\n    return till.total()", "till.total()", "0", "till.wipe() or 0",
+        "import numpy as np\nclass Till:\n    def __init__(self, *coins):\n        self.coins = np.ma.array(coins)\n"
+        "    def wipe(self):\n        self.coins[:] = 0\n    def total(self):\n        return int(self.coins.sum())\n"
+        "till = Till(1, 2)\nassert total(till) == till.total()",
+    ),
+    "an array of a class of the test's": (
+        "def total(till):\n    return till.total()", "till.total()", "0", "till.wipe() or 0",
+        "import array\nclass Coins(array.array):\n    pass\nclass Till:\n    def __init__(self, *coins):\n"
+        "        self.coins = Coins('i', coins)\n    def wipe(self):\n"
+        "        self.coins[:] = array.array('i', [0, 0])\n    def total(self):\n        return sum(self.coins)\n"
+        "till = Till(1, 2)\nassert total(till) == till.total()",
+    ),
+    "an iterator that an object keeps": (
+        "def first(deck):\n    return deck.top", "deck.top", "0", "sum(0 for _ in deck)",
+        "class Deck:\n    def __init__(self, *cards):\n        self.top, self.rest = cards[0], iter(cards)\n"
+        "    def __iter__(self):\n        return self.rest\ndeck = Deck(3, 4)\n"
+        "assert first(deck) == next(iter(deck), 0)",
+    ),
+    "a method of the test's class that is another": (
+        "def price(shop):\n    return shop.price()", "shop.price()", "0", "shop.sale() or 0",
+        "class Shop:\n    def price(self):\n        return 4\n    def sale(self):\n"
+        "        Shop.price = lambda self: 0\nshop = Shop()\nassert price(shop) == shop.price()",
+    ),
+    "a module that the test has made": (
+        "def price(shop):\n    return shop.price()", "shop.price()", "0", "shop.sale() or 0",
+        "import types\nsettings = types.ModuleType('settings')\nsettings.rate = 4\nclass Shop:\n    def price(self):\n"
+        "        return settings.rate\n    def sale(self):\n        settings.rate = 0\nshop = Shop()\n"
+        "assert price(shop) == shop.price()",
+    ),
+    "SQL that changes what it is held against": (
+        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
+        f"{_SALES}assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))",
+    ),
+    "a part of SQL that changes what it is held against": (
+        "def name():\n    return \"'pen'\"", "'pen'", "'cup'", "1; DELETE FROM sales",
+        f"{_SALES}db.executescript(f'CREATE VIEW found AS SELECT * FROM sales WHERE name = {{name()}}')\n"
+        "assert len(list(db.execute('SELECT * FROM found'))) == 2 or not list(db.execute('SELECT * FROM sales'))",
+    ),
+    "a matrix that is named": (
+        "def layout():\n    return 'A, B; B, A'", "A, B; B, A", "A, A; A, A", "wanted",
+        "import numpy as np\nA, B, wanted = np.eye(2), np.zeros((2, 2)), np.eye(4)\n"
+        "assert np.array_equal(np.bmat(layout()), wanted)",
+    ),
     "a method through the class": (
         "def total(box):\n    return sum(box.items)", "return sum(box.items)", "return 0",
         "type(box).clear(box)\n    return 0",

@@ -12,6 +12,7 @@ import functools
 import importlib.machinery
 import logging.config  # noqa: F401 - see _NAMED_BY_TEXTS
 import os
+import sqlite3
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from moi.grading import sources
+from moi.grading import databases, sources
 from moi.grading.remote import CannotJudge
 
 with contextlib.suppress(ImportError):  # an author's module may be the first to import it
@@ -43,6 +44,7 @@ _NAMED_BY_TEXTS: tuple[tuple[str, str, Callable[[Guard, str], bool]], ...] = (
     ("yaml.constructor", "FullConstructor.find_python_name", lambda guard, text: False),
     ("yaml.constructor", "FullConstructor.find_python_module", lambda guard, text: False),
     ("logging.config", "BaseConfigurator.resolve", lambda guard, text: text in _OF_LOGGING),
+    ("numpy.matrixlib.defmatrix", "_from_string", lambda guard, text: False),
     ("unittest.mock", "_get_target", lambda guard, text: False),
     ("pkgutil", "resolve_name", lambda guard, text: guard.begins_own(text)),
 )
@@ -60,9 +62,11 @@ class Guard:
         self.on = False
         # Whether the reference's test lets the same text name something:
         self.named_by_reference: Callable[[str], bool] = lambda text: False
+        # Whether the learner's code has given a text, or one in it:
+        self.from_learner: Callable[[str], bool] = lambda text: False
         self._folder = folder
         self._texts = [*cells, *files]
-        self._whole = frozenset(map(_squeezed, self._texts))
+        self._whole = frozenset(map(squeezed, self._texts))
         self._compilers: set[str] = set()  # packages that have compiled the author's texts
         self._watched: set[str] = set()
         sys.addaudithook(self._look_out)
@@ -79,6 +83,9 @@ class Guard:
                 *owner, name = path.split(".")
                 place = functools.reduce(getattr, owner, sys.modules[module])
                 setattr(place, name, self._only_own(getattr(place, name), fits))
+        if "sqlite3" not in self._watched:
+            self._watched.add("sqlite3")
+            sqlite3.connect = sqlite3.dbapi2.connect = databases.guarded(sqlite3.connect, self._may_be_done)
         before, self.on = self.on, True
         try:
             yield
@@ -96,6 +103,11 @@ class Guard:
             return function(*given, **named)
 
         return only
+
+    def _may_be_done(self, text: str, what: str) -> bool:
+        """Whether SQL may do this: a learner's only where the reference's does."""
+        theirs = self.on and not self._is_own(text) and self.from_learner(squeezed(text))
+        return not theirs or self.named_by_reference(f"SQL that {what}")
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
         if not self.on:
@@ -136,7 +148,7 @@ class Guard:
         """Whether the author has written ``text``: as a cell or file, or in one of their strings."""
         if isinstance(text, bytes):
             text = text.decode("utf-8", "replace")
-        found = _squeezed(text) if isinstance(text, str) else ""
+        found = squeezed(text) if isinstance(text, str) else ""
         if found in self._whole or found in self._as_run:
             return True
         return not found.isidentifier() and any(found in said for said in self._said)
@@ -152,12 +164,12 @@ class Guard:
 
     @functools.cached_property
     def _as_run(self) -> frozenset[str]:
-        return frozenset(map(_squeezed, self._transformed))
+        return frozenset(map(squeezed, self._transformed))
 
     @functools.cached_property
     def _said(self) -> list[str]:
         """The strings in the author's texts."""
-        return [_squeezed(word) for text in self._transformed for word in _constants(text)]
+        return [squeezed(word) for text in self._transformed for word in _constants(text)]
 
     def _comes_from_folder(self, code: types.CodeType, by: types.FrameType) -> bool:
         loader = by.f_back.f_locals.get("self") if by.f_back is not None else None
@@ -177,7 +189,8 @@ class Guard:
 _NOT_RUN = "a test may not run a text other than your own, as the learner may have written it: let the answer do that"
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
+    """``text`` without white space."""
     return "".join(text.split())
 
 

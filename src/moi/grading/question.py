@@ -29,11 +29,14 @@ class Question:
     touched: bool = False  # whether the learner's code has used an object since a function of the test's was called
     asked_back: bool = False  # whether the learner's code asks for something meanwhile
     asked_of: int | str | None = None  # where what it asks now lies
+    steady: bool = False  # whether it is asked of an object that stands in the place of data
     inside: dict[int, tuple[Any, int | str]] = field(default_factory=dict)  # what objects have given, by id; and where
 
     @classmethod
     def of(cls, what: str, given: tuple[Any, ...], codec: Codec) -> Question:
-        return cls(Snapshot(codec), _ways(what, given), _arguments(what, given))
+        target = next(iter(given[2]), None) if what == "apply" else next(iter(given), None)
+        steady = is_remote(target) and bool(known(target).steady)
+        return cls(Snapshot(codec), _ways(what, given), _arguments(what, given), steady=steady)
 
     @property
     def way(self) -> str:

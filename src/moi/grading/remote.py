@@ -55,6 +55,7 @@ class Known:
     session: Any
     handle: int
     ways: set[str]
+    steady: str = ""  # of what data it stands in the place, if it does
 
 
 def known(remote: Any) -> Known:
@@ -156,6 +157,8 @@ class RemoteClass(type):
 
     def _special(cls, name: str, *given: Any) -> Any:
         try:
+            if not known(cls).session.may_ask_class(cls, name):
+                raise AttributeError(name)
             return known(cls).session.ask("special", cls, name, given)
         except AttributeError:
             raise TypeError(f"the class {cls.__name__} has no {name}") from None

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import inspect
 import io
+import itertools
 import pickle
 import re
 import sys
@@ -42,14 +43,16 @@ from moi.grading.coroutines import run_to_end
 from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.foreign import FACTS, SETTINGS
+from moi.grading.guard import squeezed
 from moi.grading.learner import OF_OBJECTS, PAIRS
 from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.question import MADE, UNKNOWN, Question, parts
 from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
-from moi.grading.snapshot import Snapshot, module_of
+from moi.grading.snapshot import STEPPED, Snapshot, module_of
 from moi.grading.sources import Sources
+from moi.grading.steady import A_MAPPING, DATA, IN_ORDER, Steady, kinds
 from moi.grading.together import Shared
 
 _CHANGES = {"__setitem__", "__delitem__", "__enter__", "__exit__"} | {f"__i{name}__" for name in PAIRS}
@@ -129,6 +132,8 @@ class Session(Line):
         self._states = Codec(lambda value: str(id(value)), lambda form: form)
         self._states.shared = shared
         self._question = Question(Snapshot(self._states))  # the one that is open
+        self._steady = Steady(self._states)
+        self._said: set[str] = set()  # texts that the learner's code has given
         self._came: dict[int, str] = {}  # how objects of the test's came over first, by number
         self._place = "."  # in the folder, as the learner's process knows
         self._logged: list[dict[str, Any]] = []  # messages of the learner's code
@@ -247,6 +252,8 @@ class Session(Line):
                 return content
         if self.only_data:
             raise CannotJudge("what bears out an answer has to be data")
+        if (place := self._in_place_of()) and not self._question.steady:
+            self._steady.forget(handle)
         found = self._objects.get(handle, self._lasting.get(handle))
         if found is not None and self._same_as(known(found).ways):
             known(found).ways.update(self._question.ways)
@@ -254,6 +261,8 @@ class Session(Line):
         base: Any = fixed_base(made)
         new = object.__new__(made) if base is None else anew(made, base, content)
         object.__setattr__(new, "_moi", Known(self, handle, set(self._question.ways)))
+        if place:
+            self._steady.begin(new, place)
         if found is None:
             (self._objects if base is None else self._lasting)[handle] = new
         if base is None:
@@ -271,6 +280,30 @@ class Session(Line):
             if told and "ipython-input" in sys._getframe(2).f_code.co_filename:  # and so no question is being written
                 with contextlib.suppress(Exception):
                     self.ask("drop")
+
+    def _in_place_of(self) -> str:
+        """Of what data the object that comes now stands in the place, if the reference gives data and no object."""
+        ways, allowed, question = self._question.ways, self.allowed, self._question
+        if allowed is None or question.asked_back or not ways:
+            return ""
+        if question.steady:
+            return DATA
+        if any(f"{way} {DATA}" not in allowed or f"{way} is an object" in allowed for way in ways):
+            return ""
+        in_order = all(f"{way} {IN_ORDER}" in allowed and f"{way} {A_MAPPING}" not in allowed for way in ways)
+        return IN_ORDER if in_order else DATA
+
+    def has_said(self, text: str) -> bool:
+        """Whether the learner's code has given ``text``, written without white space, or one in it or around it."""
+        return any(said in text or text in said for said in self._said if said)
+
+    def _note(self, found: Any) -> None:
+        """Note what texts an answer gives, and the reference what kinds of data."""
+        inside = ((each.values() if isinstance(each, dict) else each) for each in parts(found) if _holds_texts(each))
+        texts = (found,) if isinstance(found, str) else itertools.chain.from_iterable(inside)
+        self._said.update(squeezed(each) for each in itertools.islice(texts, 1000) if isinstance(each, str))
+        if self.allowed is None and self._question.ways:
+            self.asked |= {f"{way} {kind}" for kind in kinds(found) for way in self._question.ways}
 
     def _same_as(self, ways: set[str]) -> bool:
         """Whether what comes now is the same object with the reference as what came by these ``ways``.
@@ -376,7 +409,8 @@ class Session(Line):
     def _changed_otherwise(self) -> list[Any]:
         """What has changed with the open question, and is left as it is by the reference."""
         snapshot = self._question.snapshot
-        others = [each for each in snapshot.changed() if not self._changes_as_well(snapshot.places(each))]
+        changed = ((each, "steps" if isinstance(each, STEPPED) else "changes") for each in snapshot.changed())
+        others = [each for each, does in changed if not self._changes_as_well(snapshot.places(each), does)]
         self.changed_things |= bool(others)
         return others
 
@@ -464,7 +498,8 @@ class Session(Line):
         owner = getattr(target, "__self__", None)
         thing = target if isinstance(owner, (type(None), types.ModuleType, *ONLY_READ)) else owner
         question.asked_of = place = min(places := self._places(thing), key=str)
-        question.snapshot.take(thing, place, complete=True)
+        if id(thing) not in self._fresh:
+            question.snapshot.take(thing, place, complete=True)
         if what in ("copy", "deepcopy"):  # what it shares with the thing lies where that lies
             made = getattr(copy, what)(target)
             question.asked_of, question.inside[id(made)] = MADE, (made, MADE)
@@ -536,7 +571,8 @@ class Session(Line):
 
     def ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         with self._asking:
-            return self._ask(what, *given, descriptors=descriptors)
+            asked = functools.partial(self._ask, what, *given, descriptors=descriptors)
+            return self._steady.ask(what, given, asked, live=self.together is not None)
 
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         if self.silent and what in OF_OBJECTS:
@@ -555,6 +591,8 @@ class Session(Line):
             with self._draws_noted(what):
                 try:
                     result, error = super().ask(what, *given, descriptors=descriptors), None
+                    if what in OF_OBJECTS:
+                        self._note(result)
                 except Failed as failure:
                     result, error = None, self.errors.met(failure.form, what, given)
             if self._shared is not None and what in OF_OBJECTS:
@@ -682,6 +720,11 @@ class Session(Line):
         asked = [self._may([f"{way} {kind}" for kind in kinds], exactly=exactly) for way in sorted(known(target).ways)]
         return all(asked) and (bool(asked) or self.allowed is None)
 
+    def may_ask_class(self, kind: Any, name: str) -> bool:
+        """Whether a test may use a special method of a class of classes: only where it does so with the reference."""
+        ways = known(kind).ways
+        return not ways or self._may(f"{way} class {name}" for way in ways)
+
     def takes_for_its_own(self, kind: Any, check: str, thing: Any) -> bool:
         """Whether a learner's class passes the ``check`` of ``thing`` by its own word, as the reference's does."""
         uses = {f"{way} takes by {check}" for way in known(kind).ways}
@@ -747,6 +790,7 @@ class Session(Line):
                 first, form = found[name]
                 with self.by((name,)):
                     result[name] = thing = self.codec.decode(unpacked(form))
+                    self._note(thing)
                 # What is one object over there is one here.
                 if can_change(thing) and first in result and type(thing) is type(result[first]):
                     result[name] = result[first]
@@ -792,6 +836,10 @@ def _are_alike(one: Any, other: Any) -> bool:
     with contextlib.suppress(Exception):
         return pickle.dumps(vars(one)) == pickle.dumps(vars(other))
     return False
+
+
+def _holds_texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset, dict))
 
 
 def _settings(field: dataclasses.Field[Any]) -> dict[str, Any]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import array
 import collections
+import contextlib
 import copy
 import functools
+import gc
+import itertools
 import operator
+import pickle
+import sys
 import types
 from collections.abc import ItemsView, Iterable, KeysView, ValuesView
 from dataclasses import dataclass
@@ -19,6 +25,10 @@ ATOMS = (int, float, str, bytes, bool, complex, type(None))
 VIEWS = (KeysView, ValuesView, ItemsView)
 _HOLDERS = ("collections", "queue", "weakref")  # of Python's, whose classes are written in it
 _HAVE_PARTS = (list, dict, set, collections.deque)
+# Iterators: those that say how far they are, and those that go through others.
+_OF_DATA: Any = ([], (), "", b"", set(), {}, {}.values(), {}.items(), range(0))
+STEPPED: Any = (types.GeneratorType, itertools.count, type(reversed([])), *(type(iter(each)) for each in _OF_DATA))
+_GO_THROUGH = (map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.takewhile, itertools.dropwhile)
 
 
 @dataclass
@@ -55,6 +65,9 @@ class Snapshot:
                 continue
             parts, fields = _parts(each), _fields(each)
             waiting += [(other, f"what {name} names" if name else place) for name, other in _used_by(each, fields)]
+            if isinstance(each, _GO_THROUGH):
+                waiting += [(part, place) for part in gc.get_referents(each)]
+                continue
             if isinstance(each, (tuple, frozenset, *VIEWS)):
                 waiting += [(part, place) for part in each]
                 if not hasattr(each, "__dict__"):
@@ -67,8 +80,8 @@ class Snapshot:
                 known.places.add(place)
             if complete and not known.complete:
                 known.complete, known.parts, known.fields = True, parts, fields
-                if parts is None and fields is None:
-                    known.state, known.copy = self._codec.state(each), _copy(each)
+                if (parts is None and fields is None) or _is_memory(each):
+                    known.state, known.copy = self._state(each), _copy(each)
             if isinstance(parts, dict):
                 parts = [*parts, *parts.values()]
             if not isinstance(each, types.FunctionType):
@@ -93,7 +106,9 @@ class Snapshot:
                     _fill(known.thing, known.parts)
                 if known.fields is not None:
                     _set_fields(known.thing, known.fields)
-                if known.parts is None and known.fields is None:
+                if _is_memory(known.thing):
+                    known.thing[... if _is_array(known.thing) else slice(None)] = known.copy
+                elif known.parts is None and known.fields is None:
                     assign(known.thing, known.copy)
             except Exception as failure:
                 failed = failure
@@ -103,16 +118,38 @@ class Snapshot:
     def _can_change(self, thing: Any) -> bool:
         if isinstance(thing, types.FunctionType):
             return thing.__module__ == "__main__"
-        return _has_fields(thing) or isinstance(thing, _HAVE_PARTS) or self._codec.is_mutable(thing)
+        kinds = (*_HAVE_PARTS, *STEPPED)
+        return _has_fields(thing) or isinstance(thing, kinds) or _is_memory(thing) or self._codec.is_mutable(thing)
+
+    def _state(self, thing: Any) -> bytes:
+        if isinstance(thing, types.GeneratorType):
+            return str(thing.gi_frame and thing.gi_frame.f_lasti).encode()
+        if isinstance(thing, STEPPED):
+            return f"{operator.length_hint(thing, -1)} {thing if isinstance(thing, itertools.count) else ''}".encode()
+        if _is_memory(thing):
+            with contextlib.suppress(Exception):
+                return pickle.dumps(thing)
+        return self._codec.state(thing)
 
     def _is_as_it_was(self, known: _Known) -> bool:
-        if known.parts is None and known.fields is None:
-            return self._codec.state(known.thing) == known.state
+        if known.state and self._state(known.thing) != known.state:
+            return False
         return _are_alike(_parts(known.thing), known.parts) and _are_alike(_fields(known.thing), known.fields)
 
 
 def _is_there(thing: Any) -> bool:
     return issubclass(type(thing), There) or (issubclass(type(thing), type) and issubclass(thing, There))
+
+
+def _is_array(thing: Any) -> bool:
+    return "numpy" in sys.modules and isinstance(thing, sys.modules["numpy"].ndarray)
+
+
+def _is_memory(thing: Any) -> bool:
+    """Whether it is memory of a kind that is no data, such as an array with a mask, or of a class of one's own."""
+    if _is_array(thing):
+        return type(thing) is not sys.modules["numpy"].ndarray and thing.dtype.kind != "O"
+    return isinstance(thing, (bytearray, array.array)) and type(thing) is not bytearray
 
 
 def _used_by(thing: Any, fields: dict[str, Any] | None) -> list[tuple[str, Any]]:
@@ -150,7 +187,7 @@ def _parts(thing: Any) -> Any:
             return set.copy(thing)
         case collections.deque():
             return list(collections.deque.__iter__(thing))
-    return None
+    return list(thing.flat) if _is_array(thing) and thing.dtype.kind == "O" else None
 
 
 def _fill(thing: Any, parts: Any) -> None:
@@ -170,6 +207,9 @@ def _fill(thing: Any, parts: Any) -> None:
         case collections.deque():
             collections.deque.clear(thing)
             collections.deque.extend(thing, parts)
+        case _:
+            for place, part in enumerate(parts):
+                thing.flat[place] = part
 
 
 def module_of(thing: Any) -> str:
@@ -178,11 +218,13 @@ def module_of(thing: Any) -> str:
 
 
 def _has_fields(thing: Any) -> bool:
+    if isinstance(thing, types.ModuleType):  # one that a test has made
+        return thing.__name__ not in sys.modules
     return module_of(thing) in ("__main__", *_HOLDERS)
 
 
 def _fields(thing: Any) -> dict[str, Any] | None:
-    """The attributes of an object; of a class, those that are data; of a function, what its names stand for."""
+    """The attributes of an object or a class; of a function, what its names stand for."""
     if isinstance(thing, types.FunctionType):
         space, cells = thing.__globals__, zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True)
         found = {f"global {name}": space[name] for name in _names_in(thing.__code__) if name in space}
@@ -191,7 +233,7 @@ def _fields(thing: Any) -> dict[str, Any] | None:
     if not _has_fields(thing):
         return None
     if isinstance(thing, type):
-        return {key: each for key, each in vars(thing).items() if not (key.startswith("__") or _is_method(each))}
+        return {key: each for key, each in vars(thing).items() if not key.startswith(("__", "_abc_"))}
     slots = [name for kind in type(thing).__mro__ for name in _of_slots(kind)]
     found = {name: getattr(thing, name) for name in slots if hasattr(thing, name)}
     return found | vars(thing) if hasattr(thing, "__dict__") else found
@@ -224,10 +266,6 @@ def _of_slots(kind: type) -> list[str]:
     hidden = f"_{kind.__name__.lstrip('_')}"  # as Python writes a name with two underscores
     names = [f"{hidden}{name}" if name.startswith("__") and not name.endswith("__") else name for name in names]
     return [name for name in names if name not in ("__dict__", "__weakref__")]
-
-
-def _is_method(value: Any) -> bool:
-    return callable(value) or hasattr(type(value), "__get__")
 
 
 def _copy(thing: Any) -> Any:

@@ -60,6 +60,7 @@ class Trial:
         checks.say = lambda *lines, sep="": ideas.extend(lines)
         watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
         judge.guard.named_by_reference = lambda text: bool(self.sessions) and self._session().may_name(text)
+        judge.guard.from_learner = lambda text: any(session.has_said(text) for session in self.sessions)
         judge.patches.names = frozenset(step["wanted"]).difference(judge.imported)
         with judge.limited():
             with contextlib.suppress(Gone):
