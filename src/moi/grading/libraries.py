@@ -189,9 +189,10 @@ def _column_form(array: Any, of: Of) -> Any:
         return ["categorical", of(array.codes), of(array.categories), array.ordered]
     if str(array.dtype) in ("str", "string"):
         return ["strings", str(array.dtype), [item if isinstance(item, str) else None for item in array]]
-    if isinstance(array.dtype, pandas.api.extensions.ExtensionDtype):
-        return ["extension", str(array.dtype), [of(item) for item in array]]
-    return ["plain", of(array.to_numpy())]
+    of_numpy = isinstance(array, (pandas.arrays.NumpyExtensionArray, pandas.arrays.DatetimeArray))
+    if of_numpy and (form := numpy_form(array.to_numpy(), of)) and form[0] == "np.array":
+        return ["plain", form]
+    return ["extension", str(array.dtype), [of(item) for item in array]]
 
 
 def _column_value(form: list[Any], of: Of) -> Any:
@@ -204,6 +205,11 @@ def _column_value(form: list[Any], of: Of) -> Any:
     if form[0] == "extension":
         return pandas.array([of(item) for item in form[2]], dtype=str(form[1]))
     return of(form[1])
+
+
+def _if_object(form: list[Any]) -> type | None:
+    """The type of a column of objects, which pandas would else take for one of texts if there are only texts in it."""
+    return object if form[:2] == ["extension", "object"] else None
 
 
 def pandas_value(form: list[Any], of: Of) -> Any:
@@ -237,17 +243,22 @@ def _pandas_value(form: list[Any], of: Of) -> Any:
         case ["pd.multi", levels, codes, names]:
             return pandas.MultiIndex([of(level) for level in levels], [of(c) for c in codes], names=of(names))
         case ["pd.index", column, name, frequency]:
-            index = pandas.Index(_column_value(column, of), name=of(name))
+            index = pandas.Index(_column_value(column, of), dtype=_if_object(column), name=of(name))
             if frequency is not None and isinstance(index, (pandas.DatetimeIndex, pandas.TimedeltaIndex)):
                 index.freq = frequency
             return index
         case ["pd.series", column, index, name, attributes]:
-            series = pandas.Series(_column_value(column, of), index=of(index), name=of(name))
+            values = _column_value(column, of)
+            series = pandas.Series(values, dtype=_if_object(column), index=of(index), name=of(name))
             series.attrs.update(of(attributes))
             return series
         case ["pd.frame", columns, index, names, attributes]:
-            values = {place: _column_value(column, of) for place, column in enumerate(columns)}
-            frame = pandas.DataFrame(values, index=of(index), columns=range(len(columns)))
+            lines = of(index)
+            values = {
+                place: pandas.Series(_column_value(column, of), dtype=_if_object(column), index=lines)
+                for place, column in enumerate(columns)
+            }
+            frame = pandas.DataFrame(values, index=lines, columns=range(len(columns)))
             frame.columns = of(names)
             frame.attrs.update(of(attributes))
             return frame
