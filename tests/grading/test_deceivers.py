@@ -360,6 +360,37 @@ ONE_ANSWER = {
         "        return settings.rate\n    def sale(self):\n        settings.rate = 0\nshop = Shop()\n"
         "assert price(shop) == shop.price()",
     ),
+    "a list without an end of its own": (
+        "class Row:\n    def __init__(self, xs):\n        self.xs = xs\n    def __len__(self):\n        return 0\n"
+        "    def __getitem__(self, place):\n        return self.xs[place]\ndef ordered(xs):\n    return sorted(xs)",
+        "sorted(xs)", "xs", "Row(xs)",
+        "found = ordered([3, 1, 2])\nassert all(found[n] <= found[n + 1] for n in range(len(found) - 1))\n"
+        "assert sorted(found) == [1, 2, 3]",
+    ),
+    "a set that is smaller than what is in it": (
+        f"{_TURN}    def __len__(self):\n        return 0\ndef cover(edges):\n    return {{1, 3}}",
+        "{1, 3}", "{v for e in edges for v in e}", "Turn([1, 2, 3, 4])",
+        "edges = [(1, 2), (1, 3), (3, 4)]\nfound = cover(edges)\n"
+        "assert all(one in found or other in found for one, other in edges) and len(found) <= 2",
+    ),
+    "a dictionary whose values are not those of its keys": (
+        "class Plan:\n    def __getitem__(self, key):\n        return key\n"
+        "    def values(self):\n        return [0, 1]\ndef colours(edges):\n"
+        "    return {1: 0, 2: 1, 3: 0}", "{1: 0, 2: 1, 3: 0}", "{v: v for e in edges for v in e}",
+        "Plan()",
+        "edges = [(1, 2), (2, 3)]\nfound = colours(edges)\n"
+        "assert all(found[one] != found[other] for one, other in edges)\nassert len(set(found.values())) <= 2",
+    ),
+    "SQL that a callback runs": (
+        "def total(run):\n    return run('SELECT count(*) FROM sales')", "run('SELECT count(*) FROM sales')", "0",
+        "run('DELETE FROM sales') or 0",
+        f"{_SALES}def run(sql):\n    return (db.execute(sql).fetchone() or (0,))[0]\n"
+        "assert total(run) == run('SELECT count(*) FROM sales')",
+    ),
+    "SQL in capitals": (
+        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
+        f"{_SALES}assert sorted(db.execute(query().lower())) == sorted(db.execute('{_SUMS}'))",
+    ),
     "SQL that changes what it is held against": (
         f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
         f"{_SALES}assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))",

@@ -24,6 +24,10 @@ def throw():
     import random
     return random.randint(1, 10**9)
 
+def put(name):
+    import os
+    os.environ[name] = "1"
+
 total = 3
 ### END SOLUTION
 """
@@ -36,6 +40,7 @@ total = 3
         ("import pickle\nassert pickle.dumps(Stop('pier'))", "compare its attributes"),
         ("assert Stop('pier') == Stop('pier')", "compare attributes"),
         ("assert total == 4, 'three and one'", "AssertionError: three and one (line 1 of the cell)"),
+        ("import os, uuid\nname = 'MOI_' + uuid.uuid4().hex\nput(name)\nassert os.environ[name] == '1'", "by chance"),
         ("assert missing == 4", "NameError: name 'missing' is not defined"),
         ("import time\ntime.sleep(60)", "took more than"),
         ("pass", "the untouched release earns 2 of 2 points here"),

@@ -13,63 +13,80 @@ _OTHERS = {
     sqlite3.SQLITE_ATTACH: "opens other databases", sqlite3.SQLITE_DETACH: "opens other databases",
 }  # fmt: skip
 _DESCRIBE = ("table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list")
+_FACTORY = 5  # place of this argument
 
 
-def guarded(connect: Callable[..., Any], may: Callable[[str, str], bool]) -> Callable[..., Any]:
-    """``connect`` of :mod:`sqlite3`; of each text that is run, ``may(text, what)`` says if it may do ``what``."""
+def guarded(
+    connect: Callable[..., Any], theirs: Callable[[str], bool], may: Callable[[str], bool]
+) -> Callable[..., Any]:
+    """``connect`` of :mod:`sqlite3`. A text that is ``theirs`` is run as far as it ``may`` do what it does."""
 
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, *given: Any) -> Any:
-            return _run(self.connection, sql, may, lambda: super(Cursor, self).execute(sql, *given))
+            return self.connection.looked_at(sql, lambda: super(Cursor, self).execute(sql, *given))  # type: ignore[attr-defined]
 
         def executemany(self, sql: str, *given: Any) -> Any:
-            return _run(self.connection, sql, may, lambda: super(Cursor, self).executemany(sql, *given))
+            return self.connection.looked_at(sql, lambda: super(Cursor, self).executemany(sql, *given))  # type: ignore[attr-defined]
 
         def executescript(self, sql: str) -> Any:
-            return _run(self.connection, sql, may, lambda: super(Cursor, self).executescript(sql))
+            return self.connection.looked_at(sql, lambda: super(Cursor, self).executescript(sql))  # type: ignore[attr-defined]
 
     class Connection(sqlite3.Connection):
+        asked: Any = None  # the test's own authoriser
+
         def cursor(self, factory: Any = Cursor) -> Any:
-            if not (isinstance(factory, type) and issubclass(factory, Cursor)):
-                factory = type(factory.__name__, (Cursor, factory), {})
-            return super().cursor(factory)
+            return super().cursor(_derived(factory, Cursor))
 
         def execute(self, *given: Any) -> Any:
-            return self.cursor().execute(*given)
+            return Connection.cursor(self).execute(*given)
 
         def executemany(self, *given: Any) -> Any:
-            return self.cursor().executemany(*given)
+            return Connection.cursor(self).executemany(*given)
 
         def executescript(self, *given: Any) -> Any:
-            return self.cursor().executescript(*given)
+            return Connection.cursor(self).executescript(*given)
 
-    def connected(*given: Any, factory: Any = Connection, **named: Any) -> Any:
-        if factory is not Connection:
-            factory = type(factory.__name__, (Connection, factory), {})
-        return connect(*given, factory=factory, **named)
+        def set_authorizer(self, authorizer_callback: Any) -> None:
+            self.asked = authorizer_callback
+            super().set_authorizer(authorizer_callback)
+
+        def looked_at(self, sql: str, run: Callable[[], Any]) -> Any:
+            """Run a text, and if it is theirs, only what it may do."""
+            if not theirs(sql):
+                return run()
+            refused: list[str] = []
+
+            def authorised(action: int, one: str | None, *others: Any) -> int:
+                if (what := _named(action, one)) and not may(what):
+                    refused.append(what)
+                    return sqlite3.SQLITE_DENY
+                return sqlite3.SQLITE_OK if self.asked is None else self.asked(action, one, *others)
+
+            super().set_authorizer(authorised)
+            try:
+                return run()
+            except sqlite3.DatabaseError:
+                if not refused:
+                    raise
+            finally:
+                super().set_authorizer(self.asked)
+            raise sqlite3.DatabaseError(f"this SQL {refused[0]}, which it was not to do: it can read only")
+
+    def connected(*given: Any, **named: Any) -> Any:
+        if len(given) > _FACTORY:
+            given = (*given[:_FACTORY], _derived(given[_FACTORY], Connection), *given[_FACTORY + 1 :])
+        else:
+            named["factory"] = _derived(named.get("factory", Connection), Connection)
+        return connect(*given, **named)
 
     return connected
 
 
-def _run(connection: Any, sql: str, may: Callable[[str, str], bool], run: Callable[[], Any]) -> Any:
-    refused: list[str] = []
-
-    def authorised(action: int, one: str | None, other: str | None, *_: Any) -> int:
-        what = _named(action, one)
-        if what and not may(sql, what):
-            refused.append(what)
-            return sqlite3.SQLITE_DENY
-        return sqlite3.SQLITE_OK
-
-    connection.set_authorizer(authorised)
-    try:
-        return run()
-    except sqlite3.DatabaseError:
-        if not refused:
-            raise
-    finally:
-        connection.set_authorizer(None)
-    raise sqlite3.DatabaseError(f"this SQL {refused[0]}, which it was not to do: it can read only")
+def _derived(factory: Any, ours: type) -> Any:
+    """The class that a test wants to be made, and which is ``ours`` too; what is no class is left as it is."""
+    if not isinstance(factory, type) or issubclass(factory, ours):
+        return factory
+    return ours if issubclass(ours, factory) else type(factory.__name__, (factory, ours), {})
 
 
 def _named(action: int, one: str | None) -> str:

@@ -74,6 +74,12 @@ class OfTest(type):
             raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
         return getattr(cls._moi_own, name)
 
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if cls._moi_own is None or name.startswith(("__", "_moi")):
+            super().__setattr__(name, value)
+        else:
+            setattr(cls._moi_own, name, value)
+
     def of(cls, agent: Agent, number: int, name: str, words: str | None) -> Foreign:
         """The object ``number`` of it."""
         made = object.__new__(cast(type[Foreign], cls))

@@ -50,6 +50,12 @@ _GIVEN_AWAY = (
 )
 
 
+_ANOTHER = (
+    "when it is handed in, though it earned all when it was tried first: the test does something else each time, such "
+    "as to take a name or number by chance. Let it do the same each time"
+)
+
+
 _ITS_WORD = (
     "worth a look: line {line} holds what a file, database or chart that this test has opened, or an object of a class "
     "that is made in the learner's process, says against another answer from there, which could make both alike: hold "
@@ -96,6 +102,7 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
     for notebook in assignment.notebooks:
         with Bench(notebook, assignment.files, **options) as bench:
             yield from _of_reference(notebook, bench.reference)
+            yield from _of_another_run(notebook, bench)
             for place in bench.reference.mistaken:
                 yield Finding(notebook.name, notebook.cells[place].name, _COPIES, serious=False)
             for step in bench.steps:
@@ -108,6 +115,15 @@ def findings(assignment: Assignment, **options: Any) -> Iterator[Finding]:
             for cell, score, _ in scores(notebook, staged, bench.run(staged)):
                 if score != 0:
                     yield Finding(notebook.name, cell.name, _earns("the untouched release", cell, score))
+
+
+def _of_another_run(notebook: Notebook, bench: Bench) -> Iterator[Finding]:
+    """The tests in which the reference does not earn again what it has earned, when it is handed in as a learner's."""
+    staged = as_written(notebook)
+    first = {cell.name: score for cell, score, _ in scores(notebook, staged, bench.reference)}
+    for cell, score, _ in scores(notebook, staged, bench.run(staged)):
+        if score != cell.points and first[cell.name] == cell.points:
+            yield Finding(notebook.name, cell.name, f"{_earns('the reference solution', cell, score)}, {_ANOTHER}")
 
 
 def _given_away(step: dict[str, Any]) -> list[str]:

@@ -85,7 +85,9 @@ class Guard:
                 setattr(place, name, self._only_own(getattr(place, name), fits))
         if "sqlite3" not in self._watched:
             self._watched.add("sqlite3")
-            sqlite3.connect = sqlite3.dbapi2.connect = databases.guarded(sqlite3.connect, self._may_be_done)
+            sqlite3.connect = sqlite3.dbapi2.connect = databases.guarded(
+                sqlite3.connect, self._is_theirs, lambda what: self.named_by_reference(f"SQL that {what}")
+            )
         before, self.on = self.on, True
         try:
             yield
@@ -104,10 +106,9 @@ class Guard:
 
         return only
 
-    def _may_be_done(self, text: str, what: str) -> bool:
-        """Whether SQL may do this: a learner's only where the reference's does."""
-        theirs = self.on and not self._is_own(text) and self.from_learner(squeezed(text))
-        return not theirs or self.named_by_reference(f"SQL that {what}")
+    def _is_theirs(self, sql: str) -> bool:
+        """Whether a learner may have written it, or a part of it."""
+        return self.on and not self._is_own(sql) and self.from_learner(squeezed(sql).casefold())
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
         if not self.on:
@@ -156,6 +157,10 @@ class Guard:
     def begins_own(self, text: str) -> bool:
         """Whether it names a thing that one of the author's strings names, or in which that lies."""
         return any(f"{said}.".startswith(f"{text}.") for said in self._said)
+
+    def is_authors(self, word: str) -> bool:
+        """Whether one of the author's texts has this word in it."""
+        return any(word in text for text in self._texts)
 
     @functools.cached_property
     def _transformed(self) -> list[str]:

@@ -62,6 +62,8 @@ def unusable(target: Any) -> str:
         return "an open file of the test's cannot be used here: let it pass `io.StringIO()`, or the file's name"
     if isinstance(target, types.ModuleType):
         return f"the module {target.__name__} that the test passes cannot be used here: let the answer import it"
+    if isinstance(target, type):
+        return f"this cannot be done here with the class {target.__name__} of the test's: let it have a method for it"
     if kind.__module__.startswith("matplotlib."):
         return f"{kind.__name__} of the test's cannot be used here: let the answer make and return its Axes"
     if kind.__module__ == "__main__":

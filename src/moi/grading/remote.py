@@ -38,6 +38,10 @@ _OF_WITH = ("__enter__", "__exit__", "__aenter__", "__aexit__")  # what they may
 PROTOCOLS = ("__array_", "__typing_", "__arrow", "__dlpack", "__dataframe", "__cuda", "__buffer", "_typ", "_moi")
 
 
+NO_PLAIN_VALUE = (
+    "there is an object of your own where a plain value is needed: a number, a text, a list, an array, a table"
+)
+
 # What a class has here: `vars` asks over there, and in `__mro__` are the classes that there are over there.
 dict_here: Callable[[Any], Any] = type.__dict__["__dict__"].__get__
 mro_here: Callable[[Any], tuple[Any, ...]] = type.__dict__["__mro__"].__get__
@@ -368,7 +372,9 @@ def body_of_class(
     if "__len__" in able and "__bool__" not in able:
         body["__bool__"] = lambda self: len(self) > 0
     if "__lt__" not in body:
-        body |= dict.fromkeys(("__lt__", "__le__", "__gt__", "__ge__"), _not_implemented)
+        body |= {name: _unasked(name) if name in able else _not_implemented for name in _ORDER}
+    if "__eq__" in able and data is None:
+        body.setdefault("__eq__", _unasked("__eq__"))
     return body
 
 
@@ -436,6 +442,8 @@ def _method(name: str, data: type | None, final: bool = False) -> Callable[..., 
             use = _DECIDES[name]
             asked = session.may_ask(self, use, *given)
             if not (asked or (data is None and session.may_ask(self, use + _AS_DATA, *given))):
+                if data is None and name not in _TRUTH:
+                    raise CannotJudge(NO_PLAIN_VALUE)
                 return otherwise(self, *given)
         if final or dict_here(type(self)).get(name) is method:
             result = session.ask("special", self, name, given)
@@ -481,6 +489,22 @@ def _await(self: Any) -> Any:
     yield
 
 
+def _unasked(name: str) -> Callable[..., Any]:
+    """In the place of an operator that would decide, and that the reference does not define."""
+
+    def method(self: Any, other: Any) -> Any:
+        if name == "__eq__":
+            follows = True if self is other else known(self).session.equals(self, other)
+            if follows is not NotImplemented:
+                return follows
+        known(self).session.unasked.add(f"`{name}`")
+        if name in _ORDER:
+            raise CannotJudge(NO_PLAIN_VALUE)
+        return NotImplemented
+
+    return method
+
+
 def _not_implemented(self: Any, other: Any) -> Any:
     return NotImplemented
 
@@ -492,4 +516,5 @@ def _contains(self: Any, item: Any) -> bool:
 # What holds of an object that may not be asked.
 _UNASKED: dict[str, Callable[..., Any]] = {
     "__bool__": lambda self: True, "__hash__": Remote.__hash__, "__contains__": _contains,
+    **{name: _unasked(name) for name in (*_ORDER, "__eq__")},
 }  # fmt: skip

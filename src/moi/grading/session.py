@@ -30,6 +30,7 @@ from collections.abc import (
     Sequence,
     Set,
 )
+from pathlib import Path
 from types import CodeType
 from typing import Any
 from unittest import mock
@@ -49,10 +50,10 @@ from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.question import MADE, UNKNOWN, Question, parts
-from moi.grading.remote import CannotJudge, Known, dict_here, is_remote, known
+from moi.grading.remote import NO_PLAIN_VALUE, CannotJudge, Known, dict_here, is_remote, known
 from moi.grading.snapshot import STEPPED, Snapshot, module_of
 from moi.grading.sources import Sources
-from moi.grading.steady import A_MAPPING, DATA, IN_ORDER, Steady, kinds
+from moi.grading.steady import DATA, KINDS, Steady, kinds, methods_of_data, only_kind
 from moi.grading.together import Shared
 
 _CHANGES = {"__setitem__", "__delitem__", "__enter__", "__exit__"} | {f"__i{name}__" for name in PAIRS}
@@ -60,6 +61,7 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
+_TOGETHER = "has things together"
 _MOST_PRINTED = 1_000_000  # characters
 
 
@@ -110,9 +112,11 @@ class Session(Line):
         self.guarded: Callable[[], bool] = lambda: True  # whether what the test has may be used
         self.when_lost: Callable[[Gone], None] | None = None
         self.patches: Callable[[], list[tuple[str, str, Any]]] = list  # what the test has patched
+        self.is_authors: Callable[[str], bool] = lambda word: True  # whether the author's texts have this word
         self.copies: Copies | None = None  # what is noted of the reference's
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
+        self.unasked: set[str] = set()  # operators of the learner's own classes that would decide, and are not asked
         self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
         self.chance_before: Any = None  # the random state, if the learner's code has set it
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -132,7 +136,7 @@ class Session(Line):
         self._states = Codec(lambda value: str(id(value)), lambda form: form)
         self._states.shared = shared
         self._question = Question(Snapshot(self._states))  # the one that is open
-        self._steady = Steady(self._states)
+        self._steady = Steady(self._states, self._ask)
         self._said: set[str] = set()  # texts that the learner's code has given
         self._came: dict[int, str] = {}  # how objects of the test's came over first, by number
         self._place = "."  # in the folder, as the learner's process knows
@@ -288,22 +292,35 @@ class Session(Line):
             return ""
         if question.steady:
             return DATA
-        if any(f"{way} {DATA}" not in allowed or f"{way} is an object" in allowed for way in ways):
+        if any(f"{way} is an object" in allowed for way in ways):
             return ""
-        in_order = all(f"{way} {IN_ORDER}" in allowed and f"{way} {A_MAPPING}" not in allowed for way in ways)
-        return IN_ORDER if in_order else DATA
+        given = all(any(f"{way} gives {kind}" in allowed for kind in KINDS) for way in ways)
+        return only_kind("holds", ways, allowed) if given else ""
+
+    def equals(self, one: Any, other: Any) -> Any:
+        """Whether an object in the place of a list or the like has in it what ``other`` has, if that can be said."""
+        with self._asking:
+            return self._steady.equals(one, other)
 
     def has_said(self, text: str) -> bool:
-        """Whether the learner's code has given ``text``, written without white space, or one in it or around it."""
+        """Whether the learner's code has given ``text``, in small letters without space, or one in it or around it."""
         return any(said in text or text in said for said in self._said if said)
 
-    def _note(self, found: Any) -> None:
-        """Note what texts an answer gives, and the reference what kinds of data."""
+    def _note_texts(self, found: Any) -> None:
+        """Note what texts the learner's code gives."""
         inside = ((each.values() if isinstance(each, dict) else each) for each in parts(found) if _holds_texts(each))
         texts = (found,) if isinstance(found, str) else itertools.chain.from_iterable(inside)
-        self._said.update(squeezed(each) for each in itertools.islice(texts, 1000) if isinstance(each, str))
-        if self.allowed is None and self._question.ways:
-            self.asked |= {f"{way} {kind}" for kind in kinds(found) for way in self._question.ways}
+        said = itertools.islice(texts, 1000)
+        self._said.update(squeezed(each).casefold() for each in said if isinstance(each, str))
+
+    def _note(self, found: Any) -> None:
+        """Note what an answer gives, and what kinds of data the reference does."""
+        self._note_texts(found)
+        ways = self._question.ways
+        if self.allowed is None:
+            self.asked |= {f"{way} {kind}" for kind in kinds(found) for way in ways}
+        elif is_remote(found) and known(found).steady and not self._question.steady:
+            known(found).steady = only_kind("gives", ways, self.allowed)
 
     def _same_as(self, ways: set[str]) -> bool:
         """Whether what comes now is the same object with the reference as what came by these ``ways``.
@@ -345,7 +362,9 @@ class Session(Line):
             shown, files, warned, messages, place, state = attached
             files = dict(files)
             others = {
-                name for name in files if self.folder.differs(name, files[name]) and not self.meant(f"writes {name}")
+                name
+                for name in files
+                if self.folder.differs(name, files[name]) and not self.meant(f"writes {self._as_written(name)}")
             }
             self.folder.apply(self.taken(files, others))
             if place is not None and self.meant("comes back" if place == "." else "goes to another folder"):
@@ -361,6 +380,11 @@ class Session(Line):
                 self.show([output for output in shown if isinstance(output, dict)])
         except (TypeError, ValueError, OverflowError, OSError, CannotCross):
             raise self._lost("it sent what is no message") from None
+
+    def _as_written(self, name: str) -> str:
+        """The name of a file without what is no word of the author's, as that may be another each time."""
+        parts = [(part, Path(part).suffix) for part in name.split("/")]
+        return "/".join(part if self.is_authors(part) else f"*{end * self.is_authors(end)}" for part, end in parts)
 
     def change(self, changes: Any, crossing: Crossing) -> None:
         meant: list[Any] = []
@@ -514,6 +538,7 @@ class Session(Line):
                 self.changed_things = True
             if not as_reference and not self.take_changes:
                 target = self._copy_of(target)
+        self._note_texts(rest)
         for each in parts(rest):
             if self._is_own(each):
                 question.snapshot.take(each, min(self._places(each), key=str), complete=True)
@@ -571,8 +596,10 @@ class Session(Line):
 
     def ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         with self._asking:
-            asked = functools.partial(self._ask, what, *given, descriptors=descriptors)
-            return self._steady.ask(what, given, asked, live=self.together is not None)
+            if descriptors:
+                return self._ask(what, *given, descriptors=descriptors)
+            live = self.together is not None or _TOGETHER in (self.allowed or ())
+            return self._steady.ask(what, given, live=live)
 
     def _ask(self, what: str, *given: Any, descriptors: Any = ()) -> Any:
         if self.silent and what in OF_OBJECTS:
@@ -639,6 +666,7 @@ class Session(Line):
 
     def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
         """Have ``names``, the environment, levels of loggers and what is held together from now on."""
+        self.asked.add(_TOGETHER)
         self._shared = Shared(self, space, names, environment)
 
     def _bring_over(self) -> None:
@@ -672,10 +700,7 @@ class Session(Line):
             run, found = self.ask("apply", testcases.__name__, "outcome", (target,))
             return testcases.count(given[0], target, plain(run, int), plain(found, list))
         if (given or named) and not self.may_ask(target, "call", *given, *named.values()):
-            raise CannotJudge(
-                "there is an object of your own where a plain value is needed: "
-                "a number, a text, a list, an array, a table"
-            )
+            raise CannotJudge(NO_PLAIN_VALUE)
         return self.ask("call", target, given, tuple(named.items()))
 
     def evaluate(self, space: dict[str, Any], what: str, text: Any, *spaces: Any) -> Any:
@@ -850,19 +875,14 @@ def _settings(field: dataclasses.Field[Any]) -> dict[str, Any]:
 
 
 def _is_fixed(target: Any, name: str) -> bool:
-    """Whether ``name`` is a fact, or a method, of an object of the test's; or anything of a class."""
-    return isinstance(target, type) or name in (*FACTS, "__dict__") or callable(getattr(type(target), name, None))
+    """Whether ``name`` is a fact, or a method, of an object or a class of the test's."""
+    of = target if isinstance(target, type) else type(target)
+    return name in (*FACTS, "__dict__") or callable(getattr(of, name, None))
 
 
 @functools.lru_cache(10_000)
 def _without_attributes(use: str) -> str:
     return re.sub(r"\.\w+", ".", use)
-
-
-@functools.cache
-def methods_of_data() -> frozenset[str]:
-    """The names that an attribute of data may have."""
-    return frozenset(name for kind in data_classes() for name in dir(kind) if not name.startswith("_")) - {"get"}
 
 
 def _global(value: Any) -> tuple[str, str] | None:

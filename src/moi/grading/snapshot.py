@@ -123,7 +123,8 @@ class Snapshot:
 
     def _state(self, thing: Any) -> bytes:
         if isinstance(thing, types.GeneratorType):
-            return str(thing.gi_frame and thing.gi_frame.f_lasti).encode()
+            inner = self._state(thing.gi_yieldfrom) if isinstance(thing.gi_yieldfrom, STEPPED) else b""
+            return repr(_frame(thing.gi_frame)).encode() + inner
         if isinstance(thing, STEPPED):
             return f"{operator.length_hint(thing, -1)} {thing if isinstance(thing, itertools.count) else ''}".encode()
         if _is_memory(thing):
@@ -139,6 +140,14 @@ class Snapshot:
 
 def _is_there(thing: Any) -> bool:
     return issubclass(type(thing), There) or (issubclass(type(thing), type) and issubclass(thing, There))
+
+
+def _frame(frame: types.FrameType | None) -> Any:
+    """Where a generator is; none has ended."""
+    if frame is None:
+        return None
+    names = {name: each if type(each) in ATOMS else id(each) for name, each in frame.f_locals.items()}
+    return frame.f_lasti, names
 
 
 def _is_array(thing: Any) -> bool:

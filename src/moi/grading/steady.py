@@ -1,18 +1,23 @@
-"""A learner's object in the place of data is read once: until somebody changes it, it says what it has said before."""
+"""A learner's object in the place of data is read once: until somebody changes it, it says what it has said before.
+
+Where it stands for a list, a set or a dictionary, all that it says follows from what is in it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from moi.grading.codec import Codec, can_change
+from moi.grading.codec import Codec, can_change, data_classes
 from moi.grading.learner import PAIRS
 from moi.grading.question import parts
-from moi.grading.remote import is_remote, known
+from moi.grading.remote import NO_PLAIN_VALUE, CannotJudge, is_remote, known
 
-DATA, IN_ORDER, A_MAPPING = "gives data", "gives data in order", "gives a mapping"
+KINDS = LIST, SET, DICTIONARY, DATA = "a list", "a set", "a dictionary", "data"
 # Methods of Python's and of libraries' data that change them.
 _CHANGING = frozenset(
     """
@@ -21,71 +26,141 @@ _CHANGING = frozenset(
     close send throw __delitem__ __setitem__
     """.split()  # noqa: SIM905
 ) | {f"__i{name}__" for name in PAIRS}
+# What is done here with what is in it, by what it stands for.
+_FOLLOWS: dict[str, tuple[type, tuple[str, ...]]] = {
+    LIST: (list, ("copy", "count", "index")),
+    SET: (set, ("copy", "difference", "intersection", "isdisjoint", "issubset", "issuperset", "union")),
+    DICTIONARY: (dict, ("copy", "get", "items", "keys", "values")),
+}
+
+
+@functools.cache
+def methods_of_data() -> frozenset[str]:
+    """The names that an attribute of data may have."""
+    return frozenset(name for kind in data_classes() for name in dir(kind) if not name.startswith("_")) - {"get"}
 
 
 def kinds(found: Any) -> set[str]:
-    """What a use of the reference gives, as far as it is data."""
+    """What the reference gives, as far as it is data, and what such can lie in it."""
+    whole, *inside = map(_kind, itertools.islice(parts(found), 1000))
+    return {f"gives {whole}"} | {f"holds {kind}" for kind in inside if kind and kind != DATA} if whole else set()
+
+
+def _kind(found: Any) -> str:
     if found is None or is_remote(found):
-        return set()
-    inside = list(itertools.islice(parts(found), 1000))
-    gives = {DATA}
-    if any(isinstance(each, (list, tuple, range)) or hasattr(type(each), "ndim") for each in inside):
-        gives.add(IN_ORDER)
-    if any(isinstance(each, (dict, set, frozenset)) for each in inside):
-        gives.add(A_MAPPING)
-    return gives
+        return ""
+    if isinstance(found, (list, tuple, range)) or type(found).__name__ == "ndarray":
+        return LIST
+    return DICTIONARY if isinstance(found, dict) else SET if isinstance(found, (set, frozenset)) else DATA
+
+
+def only_kind(verb: str, ways: Iterable[str], noted: frozenset[str]) -> str:
+    """What kind of data the reference ``verb`` by these ``ways``, as is ``noted``, if it is always the same kind."""
+    found = [kind for kind in KINDS if any(f"{way} {verb} {kind}" in noted for way in ways)]
+    return found[0] if len(found) == 1 else DATA
 
 
 class Steady:
-    """What such objects have said in one test. ``codec`` tells questions apart."""
+    """What such objects have said in one test. ``codec`` tells questions apart, and ``ask`` asks them."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, ask: Callable[..., Any]) -> None:
         self._codec = codec
+        self._ask = ask
         self._said: dict[int, dict[Any, Any]] = {}  # by handle, and question
         self._any = False
 
-    def begin(self, remote: Any, place: str) -> None:
-        """Have ``remote`` be such an object, in a ``place`` where there are data; or data in order."""
-        known(remote).steady = place
+    def begin(self, remote: Any, kind: str) -> None:
+        """Have ``remote`` be such an object, in the place of data of this ``kind``."""
+        known(remote).steady = kind
         self._any = True
 
     def forget(self, handle: int) -> None:
         """It has come again, and may be otherwise now."""
         self._said.pop(handle, None)
 
-    def ask(self, what: str, given: tuple[Any, ...], ask: Callable[[], Any], live: bool) -> Any:
-        """What ``ask`` gives, or has given to the same question. ``live`` objects may change with any call."""
+    def ask(self, what: str, given: tuple[Any, ...], live: bool) -> Any:
+        """The answer to a question, or what it was before. ``live`` objects may change with any call."""
         if not self._any or what not in ("call", "get", "special", "set", "delete"):
-            return ask()
+            return self._ask(what, *given)
         target, *rest = given
         if not (is_remote(target) and known(target).steady):
             if (live and what != "get") or any(is_remote(each) and known(each).steady for each in parts(rest)):
                 self._said.clear()
-            return ask()
+            return self._ask(what, *given)
         names = {rest[0]} if what != "call" else {way.rpartition(".")[2] for way in known(target).ways}
         if what in ("set", "delete") or (what != "get" and not names.isdisjoint(_CHANGING)):
             self._said.clear()
-            return ask()
-        if rest[0] == "__next__":
-            return ask()
-        if rest[0] == "__iter__":
-            read: _Read = self._once(target, "in it", lambda: _Read(ask()))
-            return iter(read)
-        if known(target).steady == IN_ORDER and hasattr(type(target), "__iter__"):
-            match rest:  # of the iterator, as `list` would ask the object for its length
-                case ("__len__", ()):
-                    return len(list(iter(target)))
-                case ("__reversed__", ()):
-                    return reversed(list(iter(target)))
-                case ("__getitem__", (int() | slice() as key,)):
-                    return list(iter(target))[key]
-        said = self._once(target, (what, self._codec.state(rest)), ask)
+            return self._ask(what, *given)
+        if what == "special" and rest[0] == "__next__":
+            return self._ask(what, *given)
+        if what == "special" and rest[0] == "__iter__":
+            return self._iterator(target)
+        if (kind := known(target).steady) in _FOLLOWS:
+            like, methods = _FOLLOWS[kind]
+            match what, rest:
+                case "get", [str(name)] if name in methods:
+                    self._once(target, what, name)  # the object has to have it
+                    return getattr(self._content(target, like), name)
+                case "get", [str(name)] if name in methods_of_data() - _CHANGING:
+                    self._once(target, what, name)
+                    raise CannotJudge(NO_PLAIN_VALUE)
+                case "special", ["__len__", ()]:
+                    return len(self._content(target, like))
+                case "special", ["__reversed__", ()] if like is list:
+                    return reversed(self._content(target, like))
+                case "special", ["__getitem__", (int() | slice() as key,)] if like is list:
+                    return self._content(target, like)[key]
+        said = self._once(target, what, *rest)
         return copy.copy(said) if what == "call" and can_change(said) else said
 
-    def _once(self, target: Any, question: Any, ask: Callable[[], Any]) -> Any:
+    def equals(self, one: Any, other: Any) -> Any:
+        """Whether ``one`` has in it what ``other`` has, data or another such object; if that can be said."""
+        like, _ = _FOLLOWS.get(known(one).steady, (None, ()))
+        if like is None or hasattr(type(one), "__next__"):
+            return NotImplemented
+        if is_remote(other):
+            if known(other).steady != known(one).steady:
+                return NotImplemented
+            other = self._content(other, like)
+        if not isinstance(other, (list, tuple) if like is list else (like, frozenset) if like is set else like):
+            return NotImplemented
+        return self._content(one, like) == like(other)
+
+    def _content(self, target: Any, like: type) -> Any:
+        """What is in it, as data of the class ``like``."""
         said = self._said.setdefault(known(target).handle, {})
+        if like not in said:
+            said[like] = self._dictionary(target) if like is dict else like(self._values(target))
+        return said[like]
+
+    def _dictionary(self, target: Any) -> dict[Any, Any]:
+        if not hasattr(type(target), "__getitem__"):
+            raise CannotJudge(NO_PLAIN_VALUE)
+        keys = self._iterator(target) if hasattr(type(target), "__iter__") else self._ask("get", target, "keys")()
+        return {key: self._once(target, "special", "__getitem__", (key,)) for key in keys}
+
+    def _values(self, target: Any) -> Iterator[Any]:
+        if hasattr(type(target), "__iter__"):
+            yield from self._iterator(target)
+            return
+        if not hasattr(type(target), "__getitem__"):
+            raise CannotJudge(NO_PLAIN_VALUE)
+        with contextlib.suppress(IndexError):
+            for place in itertools.count():
+                yield self._once(target, "special", "__getitem__", (place,))
+
+    def _iterator(self, target: Any) -> Iterator[Any]:
+        """What goes through it: from the start each time, but for an iterator, which has one end."""
+        said = self._said.setdefault(known(target).handle, {})
+        if "read" not in said:
+            read = _Read(self._ask("special", target, "__iter__", ()))
+            said["read"] = iter(read) if hasattr(type(target), "__next__") else read
+        return iter(said["read"])
+
+    def _once(self, target: Any, what: str, *rest: Any) -> Any:
+        said, question = self._said.setdefault(known(target).handle, {}), (what, self._codec.state(rest))
         if question not in said:
-            said[question] = ask()
+            said[question] = self._ask(what, target, *rest)
         return said[question]
 
 

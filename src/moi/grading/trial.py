@@ -97,6 +97,12 @@ class Trial:
             if isinstance(failure, CannotJudge) and judge.work["seen"] is not None:
                 why = "" if hasattr(failure, "learners_trace") else f" ({failure})"
                 judge.notes.append(f"{judge.called(self.place)} could not judge this answer{why}: look at it by hand")
+            unasked = sorted(set().union(*(session.unasked for session in self.sessions)))
+            if unasked and judge.work["seen"] is not None:
+                words = (
+                    "the answer's own class defines it, where the solution has plain data or none: look at it by hand"
+                )
+                judge.notes.append(f"{judge.called(self.place)}: {', '.join(unasked)} was not asked, as {words}")
         # Warnings are no fault of the learner's; nbgrader would give no points for a cell that writes to this stream.
         for output in outputs:
             if output.get("name") == "stderr":
@@ -117,6 +123,7 @@ class Trial:
         session.quiet = judge.revealed
         session.patches = judge.patches.now
         session.copies = judge.copies
+        session.is_authors = judge.guard.is_authors
         session.cells = [judge.source(before) for before in range(self.place)]
         known = (judge.work["seen"] or {}).get(judge.staged[self.place][2])
         if known is not None and known[0] is not None:

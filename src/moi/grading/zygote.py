@@ -188,7 +188,7 @@ def _end(forked: Sequence[int], isolated: bool) -> None:
 
 def warm(modules: Sequence[str]) -> None:
     """Import ``modules``, as far as they are there, and start the shell."""
-    from moi.grading import session
+    from moi.grading import steady
     from moi.grading.patches import keep_builtins
     from moi.grading.shell import Shell
 
@@ -201,7 +201,7 @@ def warm(modules: Sequence[str]) -> None:
                 "%matplotlib inline\nimport matplotlib.pyplot as p\np.plot([1, 2], label='a')\np.legend()\np.show()"
             )
         shell.run("1 / 0")  # the first error is slow too
-        session.methods_of_data()
+        steady.methods_of_data()
         keep_builtins()
         shell.reset(new_session=True)  # type: ignore[no-untyped-call]
 
