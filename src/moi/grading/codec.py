@@ -141,7 +141,8 @@ class Codec:
         of them may be of any length.
         """
         met: list[tuple[Any, list[Any]]] = []  # things, and where their number is to stand
-        earlier = dict(crossing.numbers)  # what the other side has
+        # What the other side has; with one look at one thing, all that have numbers.
+        earlier = dict(crossing.numbers) if crossing.passing is None else crossing.numbers
 
         def of(part: Any, depth: int = 0) -> Any:
             kind = type(part)

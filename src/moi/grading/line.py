@@ -213,9 +213,10 @@ class Line:
                 held.add(number)
         waiting = [*held]
         while waiting:
-            parts = {crossing.numbers[part] for part in inside[waiting.pop()] if part in crossing.numbers}
-            waiting += parts & inside.keys() - held
-            held |= parts & inside.keys()
+            parts = {crossing.numbers.get(part) for part in inside[waiting.pop()]}
+            new = [part for part in parts if part in inside and part not in held]
+            waiting += new
+            held.update(new)
         found = [number for number in inside if number in held and id(things[number]) not in known]
         return found[: max(MOST_TOGETHER - len(known), 0)]
 

@@ -168,6 +168,7 @@ class Bench:
         """
         other = again(ways=ways) or _not_tried(made, ways)
         made["mistaken"] += other["mistaken"]
+        taken = False
         for place, way in ways.items():
             if seen := made["seen"].get(staged.cells[place].cell):
                 uses = other["seen"].get(staged.cells[place].cell, [None])[0]
@@ -177,6 +178,9 @@ class Bench:
             may_rise = way == "held" and staged.cells[place].cell not in other["changed"]
             if after < before or (after > before and may_rise):
                 _take(made, other, place, way)
+                taken = True
+        if taken:
+            made["notes"] += [note for note in other["notes"] if note not in made["notes"]]
 
     def _alone(self, made: Any, again: Callable[..., Any]) -> None:
         """Have nothing count because it only follows from earlier answers, where too little is right by itself.

@@ -31,6 +31,10 @@ STEPPED: Any = (types.GeneratorType, itertools.count, type(reversed([])), *(type
 _GO_THROUGH = (map, filter, zip, enumerate, itertools.chain, itertools.islice, itertools.takewhile, itertools.dropwhile)
 
 
+class CannotSetBack(ErrorEnded):
+    """Something of the test's has changed for good, such as an iterator that has been stepped."""
+
+
 @dataclass
 class _Known:
     thing: Any
@@ -98,7 +102,7 @@ class Snapshot:
         return [known.thing for known in self._known.values() if known.complete and not self._is_as_it_was(known)]
 
     def set_back(self, things: Iterable[Any]) -> None:
-        """Have these be as they were. Raises :class:`~moi.grading.checks.ErrorEnded` if one cannot be."""
+        """Have these be as they were. Raises :class:`CannotSetBack` if one cannot be."""
         failed = None
         for known in (self._known[id(thing)] for thing in things):
             try:
@@ -113,7 +117,7 @@ class Snapshot:
             except Exception as failure:
                 failed = failure
         if failed is not None:
-            raise ErrorEnded("your code changes something of the test's that it was to leave as it is") from None
+            raise CannotSetBack("your code changes something of the test's that it was to leave as it is") from None
 
     def _can_change(self, thing: Any) -> bool:
         if isinstance(thing, types.FunctionType):

@@ -16,6 +16,7 @@ from moi.grading.line import Failed, Gone
 from moi.grading.made_there import classes_there, evaluated_there, imported_there, made_there
 from moi.grading.remote import CannotJudge, is_remote
 from moi.grading.session import Session
+from moi.grading.snapshot import CannotSetBack
 
 if TYPE_CHECKING:
     from moi.grading.judge import Judge
@@ -97,6 +98,9 @@ class Trial:
             if isinstance(failure, CannotJudge) and judge.work["seen"] is not None:
                 why = "" if hasattr(failure, "learners_trace") else f" ({failure})"
                 judge.notes.append(f"{judge.called(self.place)} could not judge this answer{why}: look at it by hand")
+            if isinstance(failure, CannotSetBack):
+                words = "the answer changes what the solution leaves, and it cannot be set back: look at it by hand"
+                judge.notes.append(f"{judge.called(self.place)}: {words}")
             unasked = sorted(set().union(*(session.unasked for session in self.sessions)))
             if unasked and judge.work["seen"] is not None:
                 words = (
