@@ -387,6 +387,11 @@ ONE_ANSWER = {
         f"{_SALES}def run(sql):\n    return (db.execute(sql).fetchone() or (0,))[0]\n"
         "assert total(run) == run('SELECT count(*) FROM sales')",
     ),
+    "SQL among many texts": (
+        f"def queries():\n    return {{'sums': '{_SUMS}'}}", f"{{'sums': '{_SUMS}'}}", "{'sums': 'SELECT 1'}",
+        "{**{str(n): str(n) for n in range(5000)}, 'sums': 'DELETE FROM sales'}",
+        f"{_SALES}assert sorted(db.execute(queries()['sums'])) == sorted(db.execute('{_SUMS}'))",
+    ),
     "SQL in capitals": (
         f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
         f"{_SALES}assert sorted(db.execute(query().lower())) == sorted(db.execute('{_SUMS}'))",

@@ -61,6 +61,7 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
+_MOST_TEXTS, _LONGEST_TEXT = 1000, 10_000  # that are kept; characters
 _TOGETHER = "has things together"
 _MOST_PRINTED = 1_000_000  # characters
 
@@ -138,6 +139,7 @@ class Session(Line):
         self._question = Question(Snapshot(self._states))  # the one that is open
         self._steady = Steady(self._states, self._ask)
         self._said: set[str] = set()  # texts that the learner's code has given
+        self._said_more = False  # whether there are others, that are not kept
         self._came: dict[int, str] = {}  # how objects of the test's came over first, by number
         self._place = "."  # in the folder, as the learner's process knows
         self._logged: list[dict[str, Any]] = []  # messages of the learner's code
@@ -304,14 +306,19 @@ class Session(Line):
 
     def has_said(self, text: str) -> bool:
         """Whether the learner's code has given ``text``, in small letters without space, or one in it or around it."""
-        return any(said in text or text in said for said in self._said if said)
+        return self._said_more or any(said in text or text in said for said in self._said if said)
 
     def _note_texts(self, found: Any) -> None:
         """Note what texts the learner's code gives."""
         inside = ((each.values() if isinstance(each, dict) else each) for each in parts(found) if _holds_texts(each))
         texts = (found,) if isinstance(found, str) else itertools.chain.from_iterable(inside)
-        said = itertools.islice(texts, 1000)
-        self._said.update(squeezed(each).casefold() for each in said if isinstance(each, str))
+        for number, each in enumerate(texts):
+            is_text = isinstance(each, str)
+            if number > _MOST_TEXTS or len(self._said) > _MOST_TEXTS or (is_text and len(each) > _LONGEST_TEXT):
+                self._said_more = True
+                return
+            if is_text:
+                self._said.add(squeezed(each).casefold())
 
     def _note(self, found: Any) -> None:
         """Note what an answer gives, and what kinds of data the reference does."""

@@ -159,7 +159,7 @@ class Steady:
 
     def _once(self, target: Any, what: str, *rest: Any) -> Any:
         said, question = self._said.setdefault(known(target).handle, {}), (what, self._codec.state(rest))
-        if question not in said:
+        if question not in said or not question[1]:  # that cannot be told from others
             said[question] = self._ask(what, target, *rest)
         return said[question]
 
