@@ -92,7 +92,7 @@ def can_change_kind(kind: type) -> bool:
 def _parts(thing: Any) -> list[Any] | None:
     """What lies in a list or the like, one after the other."""
     kind = type(thing)
-    if kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
+    if kind in (dict, collections.OrderedDict, collections.Counter):
         return [*thing, *thing.values()]
     return list(thing) if kind in (list, set, collections.deque) else None
 

@@ -110,6 +110,8 @@ def assign(thing: Any, value: Any) -> None:
     elif isinstance(thing, (dict, set)):
         thing.clear()
         thing.update(value)
+        if isinstance(thing, collections.defaultdict):
+            thing.default_factory = value.default_factory
     elif isinstance(thing, collections.deque):
         thing.clear()
         thing.extend(value)

@@ -256,7 +256,7 @@ class Remote(There, metaclass=RemoteClass):
         return format(str(self), how)
 
     def __bool__(self) -> bool:
-        return True
+        return bool(known(self).session.is_true(self))
 
     def __dir__(self) -> list[str]:
         return _names_in(self)
@@ -515,6 +515,6 @@ def _contains(self: Any, item: Any) -> bool:
 
 # What holds of an object that may not be asked.
 _UNASKED: dict[str, Callable[..., Any]] = {
-    "__bool__": lambda self: True, "__hash__": Remote.__hash__, "__contains__": _contains,
+    "__bool__": Remote.__bool__, "__hash__": Remote.__hash__, "__contains__": _contains,
     **{name: _unasked(name) for name in (*_ORDER, "__eq__")},
 }  # fmt: skip

@@ -180,7 +180,7 @@ class Bench:
                 _take(made, other, place, way)
                 taken = True
         if taken:
-            made["notes"] += [note for note in other["notes"] if note not in made["notes"]]
+            made["notes"] += [note for note in other.get("notes", ()) if note not in made["notes"]]
 
     def _alone(self, made: Any, again: Callable[..., Any]) -> None:
         """Have nothing count because it only follows from earlier answers, where too little is right by itself.
@@ -222,7 +222,7 @@ class Bench:
             return None
         for part, seconds in other["seconds"].items():
             made["seconds"][part] += seconds
-        made["notes"] += [note for note in other["notes"] if note not in made["notes"]]
+        made["notes"] += [note for note in other.get("notes", ()) if note not in made["notes"]]
         return other
 
     def _judged(

@@ -304,6 +304,11 @@ class Session(Line):
         with self._asking:
             return self._steady.equals(one, other)
 
+    def is_true(self, remote: Any) -> bool:
+        """Whether an object is true that may not say so itself."""
+        with self._asking:
+            return self._steady.is_true(remote)
+
     def has_said(self, text: str) -> bool:
         """Whether the learner's code has given ``text``, in small letters without space, or one in it or around it."""
         return self._said_more or any(said in text or text in said for said in self._said if said)

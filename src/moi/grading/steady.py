@@ -17,7 +17,7 @@ from moi.grading.learner import PAIRS
 from moi.grading.question import parts
 from moi.grading.remote import NO_PLAIN_VALUE, CannotJudge, is_remote, known
 
-KINDS = LIST, SET, DICTIONARY, DATA = "a list", "a set", "a dictionary", "data"
+KINDS = LIST, SET, DICTIONARY, TEXT, TABLE, DATA = "a list", "a set", "a dictionary", "a text", "a table", "data"
 # Methods of Python's and of libraries' data that change them.
 _CHANGING = frozenset(
     """
@@ -51,6 +51,10 @@ def _kind(found: Any) -> str:
         return ""
     if isinstance(found, (list, tuple, range)) or type(found).__name__ == "ndarray":
         return LIST
+    if isinstance(found, (str, bytes)):
+        return TEXT
+    if hasattr(type(found), "ndim") and hasattr(type(found), "iloc"):
+        return TABLE
     return DICTIONARY if isinstance(found, dict) else SET if isinstance(found, (set, frozenset)) else DATA
 
 
@@ -93,9 +97,15 @@ class Steady:
             return self._ask(what, *given)
         if what == "special" and rest[0] == "__next__":
             return self._ask(what, *given)
-        if what == "special" and rest[0] == "__iter__":
+        kind = known(target).steady
+        if what == "special" and rest[0] == "__iter__" and kind not in (TEXT, TABLE):
             return self._iterator(target)
-        if (kind := known(target).steady) in _FOLLOWS:
+        if kind in (TEXT, TABLE):
+            asked = what == "get" and rest[0] in methods_of_data() - _CHANGING
+            if asked or (what == "special" and rest[0] in ("__iter__", "__len__", "__getitem__")):
+                self._once(target, what, *rest)  # the object has to have it
+                raise CannotJudge(NO_PLAIN_VALUE)
+        if kind in _FOLLOWS:
             like, methods = _FOLLOWS[kind]
             match what, rest:
                 case "get", [str(name)] if name in methods:
@@ -125,6 +135,11 @@ class Steady:
         if not isinstance(other, (list, tuple) if like is list else (like, frozenset) if like is set else like):
             return NotImplemented
         return self._content(one, like) == like(other)
+
+    def is_true(self, target: Any) -> bool:
+        """Whether there is something in it, where it stands for a list or the like."""
+        like, _ = _FOLLOWS.get(known(target).steady, (None, ()))
+        return like is None or bool(self._content(target, like))
 
     def _content(self, target: Any, like: type) -> Any:
         """What is in it, as data of the class ``like``."""
