@@ -63,7 +63,7 @@ CLASSES: dict[str, type] = {
         collections.defaultdict,
     )
 }  # fmt: skip
-_ATOMS = (type(None), bool, int, float, complex, str, bytes)
+ATOMS = (type(None), bool, int, float, complex, str, bytes)
 _METHODS = (types.WrapperDescriptorType, types.MethodDescriptorType)
 _VIEWED = ("keys", "values", "items")
 _VIEWS: dict[type, tuple[str, str]] = {
@@ -470,7 +470,7 @@ class Codec:
     def _is_lasting(self, part: Any, crossing: Crossing) -> bool:
         """Whether what stands for ``part`` in the form of a list stays the same as long as it lies there."""
         kind = type(part)
-        if kind in _ATOMS or id(part) in crossing.numbers:
+        if kind in ATOMS or id(part) in crossing.numbers:
             return True
         if kind is tuple:
             return all(self._is_lasting(each, crossing) for each in part)

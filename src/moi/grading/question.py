@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from moi.grading.codec import Codec
+from moi.grading.codec import ATOMS, Codec
 from moi.grading.remote import is_remote, known
-from moi.grading.snapshot import ATOMS, VIEWS, Snapshot
+from moi.grading.snapshot import VIEWS, Snapshot
 
 UNKNOWN = -1  # place of what lies in no argument, as far as can be seen
 _CAME = "what came by "

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from moi.grading.checks import ErrorEnded
-from moi.grading.codec import Codec
+from moi.grading.codec import ATOMS, Codec
 from moi.grading.crossing import There, assign
 
-ATOMS = (int, float, str, bytes, bool, complex, type(None))
 VIEWS = (KeysView, ValuesView, ItemsView)
 _HOLDERS = ("collections", "queue", "weakref")  # of Python's, whose classes are written in it
 _HAVE_PARTS = (list, dict, set, collections.deque)

@@ -100,20 +100,18 @@ class Steady:
         kind = known(target).steady
         if what == "special" and rest[0] == "__iter__" and kind not in (TEXT, TABLE):
             return self._iterator(target)
+        like, methods = _FOLLOWS.get(kind, (None, ()))
+        refused = what == "get" and rest[0] in methods_of_data() - _CHANGING - {*methods}
         if kind in (TEXT, TABLE):
-            asked = what == "get" and rest[0] in methods_of_data() - _CHANGING
-            if asked or (what == "special" and rest[0] in ("__iter__", "__len__", "__getitem__")):
-                self._once(target, what, *rest)  # the object has to have it
-                raise CannotJudge(NO_PLAIN_VALUE)
-        if kind in _FOLLOWS:
-            like, methods = _FOLLOWS[kind]
+            refused = refused or (what == "special" and rest[0] in ("__iter__", "__len__", "__getitem__"))
+        if refused and kind != DATA:
+            self._once(target, what, *rest)  # the object has to have it
+            raise CannotJudge(NO_PLAIN_VALUE)
+        if like is not None:
             match what, rest:
                 case "get", [str(name)] if name in methods:
                     self._once(target, what, name)  # the object has to have it
                     return getattr(self._content(target, like), name)
-                case "get", [str(name)] if name in methods_of_data() - _CHANGING:
-                    self._once(target, what, name)
-                    raise CannotJudge(NO_PLAIN_VALUE)
                 case "special", ["__len__", ()]:
                     return len(self._content(target, like))
                 case "special", ["__reversed__", ()] if like is list:
