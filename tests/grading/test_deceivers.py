@@ -400,6 +400,34 @@ ONE_ANSWER = {
         f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
         f"{_SALES}assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))",
     ),
+    "SQL in a file": (
+        f"from pathlib import Path\ndef write(path):\n    Path(path).write_text('{_SUMS}')",
+        _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
+        f"{_SALES}write('sums.sql')\n"
+        f"assert sorted(db.execute(open('sums.sql').read())) == sorted(db.execute('{_SUMS}'))",
+    ),
+    "SQL that makes tables anew": (
+        "def query():\n    return 'CREATE VIEW best AS SELECT max(n) FROM sales'",
+        "CREATE VIEW best AS SELECT max(n) FROM sales", "CREATE VIEW best AS SELECT 3",
+        "CREATE VIEW best AS SELECT 3; CREATE TABLE x AS SELECT name, 3 AS n FROM sales; DROP TABLE sales;"
+        " CREATE TABLE sales AS SELECT * FROM x",
+        f"{_SALES}db.executescript(query())\n"
+        "assert db.execute('SELECT * FROM best').fetchone() == db.execute('SELECT max(n) FROM sales').fetchone()",
+    ),
+    "SQL that makes a table of the same name": (
+        "def query():\n    return 'CREATE VIEW best AS SELECT max(n) FROM sales'",
+        "CREATE VIEW best AS SELECT max(n) FROM sales", "CREATE VIEW best AS SELECT 3",
+        "CREATE VIEW best AS SELECT 3; CREATE TEMP TABLE sales AS SELECT name, 3 AS n FROM main.sales",
+        f"{_SALES}db.executescript(query())\n"
+        "assert db.execute('SELECT * FROM best').fetchone() == db.execute('SELECT max(n) FROM sales').fetchone()",
+    ),
+    "SQL that acts later": (
+        "def query():\n    return 'CREATE TABLE best AS SELECT max(n) AS n FROM sales'",
+        "CREATE TABLE best AS SELECT max(n) AS n FROM sales", "CREATE TABLE best AS SELECT 3 AS n",
+        "CREATE TABLE best AS SELECT 3 AS n; CREATE TRIGGER t AFTER INSERT ON best BEGIN UPDATE sales SET n = 3; END",
+        f"{_SALES}db.executescript(query())\ndb.execute('INSERT INTO best VALUES (0)')\n"
+        "assert db.execute('SELECT max(n) FROM best').fetchone() == db.execute('SELECT max(n) FROM sales').fetchone()",
+    ),
     "a part of SQL that changes what it is held against": (
         "def name():\n    return \"'pen'\"", "'pen'", "'cup'", "1; DELETE FROM sales",
         f"{_SALES}db.executescript(f'CREATE VIEW found AS SELECT * FROM sales WHERE name = {{name()}}')\n"

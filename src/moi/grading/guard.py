@@ -62,8 +62,8 @@ class Guard:
         self.on = False
         # Whether the reference's test lets the same text name something:
         self.named_by_reference: Callable[[str], bool] = lambda text: False
-        # Whether the learner's code has given a text, or one in it:
-        self.from_learner: Callable[[str], bool] = lambda text: False
+        # Whether a text that is not the author's may do with a database what it does:
+        self.may_do: Callable[[str, str], bool] = lambda sql, what: True
         self._folder = folder
         self._texts = [*cells, *files]
         self._whole = frozenset(map(squeezed, self._texts))
@@ -86,7 +86,7 @@ class Guard:
         if "sqlite3" not in self._watched:
             self._watched.add("sqlite3")
             sqlite3.connect = sqlite3.dbapi2.connect = databases.guarded(
-                sqlite3.connect, self._is_theirs, lambda what: self.named_by_reference(f"SQL that {what}")
+                sqlite3.connect, lambda sql: not self.on or self._is_own(sql), lambda *what: self.may_do(*what)
             )
         before, self.on = self.on, True
         try:
@@ -105,10 +105,6 @@ class Guard:
             return function(*given, **named)
 
         return only
-
-    def _is_theirs(self, sql: str) -> bool:
-        """Whether a learner may have written it, or a part of it."""
-        return self.on and not self._is_own(sql) and self.from_learner(squeezed(sql).casefold())
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
         if not self.on:

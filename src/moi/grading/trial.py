@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from moi.grading import chance, checks, told
 from moi.grading.codec import CannotCross
 from moi.grading.copies import watch
+from moi.grading.guard import squeezed
 from moi.grading.line import Failed, Gone
 from moi.grading.made_there import classes_there, evaluated_there, imported_there, made_there
 from moi.grading.remote import CannotJudge, is_remote
@@ -61,7 +62,7 @@ class Trial:
         checks.say = lambda *lines, sep="": ideas.extend(lines)
         watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
         judge.guard.named_by_reference = lambda text: bool(self.sessions) and self._session().may_name(text)
-        judge.guard.from_learner = lambda text: any(session.has_said(text) for session in self.sessions)
+        judge.guard.may_do = self._may_do
         judge.patches.names = frozenset(step["wanted"]).difference(judge.imported)
         with judge.limited():
             with contextlib.suppress(Gone):
@@ -120,6 +121,18 @@ class Trial:
             if not session.in_use:
                 session.close()
         return outputs
+
+    def _may_do(self, sql: str, what: str) -> bool:
+        """Whether SQL may do this with a database: where that of the reference does it, if the answer has given it.
+
+        It can have come from the answer in a way that is not seen, by a file or what is printed. So other SQL may do
+        what any does with the reference.
+        """
+        if not (self.judge.testing and self.sessions):
+            return True
+        given = any(session.has_said(squeezed(sql).casefold()) for session in self.sessions)
+        may_name = self._session().may_name
+        return may_name(f"SQL of the test that {what}") and (not given or may_name(f"SQL that {what}"))
 
     def _prepare(self, session: Session) -> None:
         judge = self.judge
