@@ -45,13 +45,14 @@ from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.foreign import FACTS, SETTINGS
 from moi.grading.guard import squeezed
+from moi.grading.insides import module_of
 from moi.grading.learner import OF_OBJECTS, PAIRS
 from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.question import MADE, UNKNOWN, Question, parts
 from moi.grading.remote import NO_PLAIN_VALUE, CannotJudge, Known, dict_here, is_remote, known
-from moi.grading.snapshot import STEPPED, Snapshot, module_of
+from moi.grading.snapshot import STEPPED, Snapshot
 from moi.grading.sources import Sources
 from moi.grading.steady import DATA, KINDS, Steady, kinds, methods_of_data, only_kind
 from moi.grading.together import Shared
