@@ -421,6 +421,24 @@ ONE_ANSWER = {
         f"{_SALES}db.executescript(query())\n"
         "assert db.execute('SELECT * FROM best').fetchone() == db.execute('SELECT max(n) FROM sales').fetchone()",
     ),
+    "SQL that makes an index of a table's name": (
+        "def query():\n    return 'CREATE VIEW best AS SELECT max(n) FROM sales'",
+        "CREATE VIEW best AS SELECT max(n) FROM sales", "CREATE VIEW best AS SELECT 3",
+        "CREATE VIEW best AS SELECT 3; CREATE TEMP TABLE mine (a); CREATE INDEX temp.sales ON mine (a);"
+        " UPDATE main.sales SET n = 3",
+        f"{_SALES}db.executescript(query())\n"
+        "assert db.execute('SELECT * FROM best').fetchone() == db.execute('SELECT max(n) FROM sales').fetchone()",
+    ),
+    "SQL that begins like the author's": (
+        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
+        f"{_SALES}db.execute('DELETE FROM sales WHERE n IS NULL')\n"
+        f"assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))",
+    ),
+    "SQL of the author's at another time": (
+        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
+        f"{_SALES}db.execute('CREATE TABLE none (n)')\n"
+        f"assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))\ndb.execute('DELETE FROM sales')",
+    ),
     "SQL that acts later": (
         "def query():\n    return 'CREATE TABLE best AS SELECT max(n) AS n FROM sales'",
         "CREATE TABLE best AS SELECT max(n) AS n FROM sales", "CREATE TABLE best AS SELECT 3 AS n",

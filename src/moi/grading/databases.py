@@ -51,10 +51,13 @@ def guarded(
     class Connection(sqlite3.Connection):
         asked: Any = None  # the test's own authoriser
 
-        def __init__(self, *given: Any, **named: Any) -> None:
-            super().__init__(*given, **named)
-            self.made = set[str]()  # tables and views that are not the author's
-            self.triggers: dict[str, str] = {}  # that are not, and the text that has made each
+        made: set[tuple[str, str]]  # tables and views that are not the author's, by database
+        triggers: dict[str, str]  # that are not, and the text that has made each
+
+        def __new__(cls, *given: Any, **named: Any) -> Any:
+            connection = super().__new__(cls)
+            connection.made, connection.triggers = set(), {}
+            return connection
 
         def cursor(self, factory: Any = Cursor) -> Any:
             return super().cursor(_derived(factory, Cursor))
@@ -78,8 +81,9 @@ def guarded(
             if own and not self.triggers:
                 return run()
             refused: list[str] = []
-            fresh = set[str]()
-            there = set() if own or "create" not in str(sql).lower() else self.tables()
+            fresh = set[tuple[str, str]]()
+            there = self.tables() if self.made or (not own and "create" in str(sql).lower()) else set()
+            self.made &= there
 
             def authorised(action: int, *about: str | None) -> int:
                 by = sql if not own else self.triggers.get(str(about[-1]).lower())
@@ -89,8 +93,8 @@ def guarded(
                         return sqlite3.SQLITE_DENY
                     if action in _TRIGGER:
                         self.triggers[str(about[0]).lower()] = by
-                    elif what == _MAKES:
-                        fresh.add(str(about[0]).lower())
+                    elif action in _MAKE and what:
+                        fresh.add((str(about[2]).lower(), str(about[0]).lower()))
                 return sqlite3.SQLITE_OK if self.asked is None else self.asked(action, *about)
 
             super().set_authorizer(authorised)
@@ -102,7 +106,7 @@ def guarded(
             finally:
                 super().set_authorizer(self.asked)
                 if fresh:
-                    self.made |= fresh & {name for _, name in self.tables()}
+                    self.made |= fresh & self.tables()
             raise sqlite3.DatabaseError(f"this SQL {refused[0]}, which it was not to do")
 
         def tables(self) -> set[tuple[str, str]]:
@@ -137,18 +141,18 @@ def _derived(factory: Any, ours: type) -> Any:
     return ours if issubclass(ours, factory) else type(factory.__name__, (factory, ours), {})
 
 
-def _named(action: int, about: tuple[str | None, ...], there: Set[tuple[str, str]], made: Set[str]) -> str:
+def _named(action: int, about: tuple[str | None, ...], there: Set[tuple[str, str]], made: Set[tuple[str, str]]) -> str:
     """What is to be done, in words; nothing if it only reads."""
     name, second, database = (str(each).lower() for each in about[:3])
     if action in _HARMLESS or (action == sqlite3.SQLITE_PRAGMA and name in _DESCRIBE):
         return ""
     if action in _WRITE:
-        return "" if name in _KEPT_IN else _MAKES if name in made else f"writes to {name}"
+        return "" if name in _KEPT_IN else _MAKES if (database, name) in made else f"writes to {name}"
     if action in _MAKE:
         if name.startswith("sqlite_") or (database, name) in there:  # SQLite's own, or nothing is made
             return ""
         return f"makes another {name}" if name in {name for _, name in there} else _MAKES
     if action in _OTHERS:
-        of_made = action in _INDEX and second in made
+        of_made = action in _INDEX and (database, second) in made
         return _MAKES if of_made else _OTHERS[action].format(name, second)
-    return _MAKES if name in made else f"removes {name}"
+    return _MAKES if (database, name) in made else f"removes {name}"

@@ -62,6 +62,8 @@ class Guard:
         self.on = False
         # Whether the reference's test lets the same text name something:
         self.named_by_reference: Callable[[str], bool] = lambda text: False
+        # Whether an answer has given a text just so:
+        self.is_given: Callable[[str], bool] = lambda text: False
         # Whether a text that is not the author's may do with a database what it does:
         self.may_do: Callable[[str, str], bool] = lambda sql, what: True
         self._folder = folder
@@ -86,7 +88,7 @@ class Guard:
         if "sqlite3" not in self._watched:
             self._watched.add("sqlite3")
             sqlite3.connect = sqlite3.dbapi2.connect = databases.guarded(
-                sqlite3.connect, lambda sql: not self.on or self._is_own(sql), lambda *what: self.may_do(*what)
+                sqlite3.connect, self._is_own_sql, lambda *what: self.may_do(*what)
             )
         before, self.on = self.on, True
         try:
@@ -105,6 +107,11 @@ class Guard:
             return function(*given, **named)
 
         return only
+
+    def _is_own_sql(self, sql: Any) -> bool:
+        """Whether it stands in the author's texts as a whole or as whole statements, and no answer has given it."""
+        found = squeezed(sql).strip(";") if isinstance(sql, str) else ""
+        return not self.on or (found in self._statements and not self.is_given(found))
 
     def _look_out(self, event: str, given: tuple[Any, ...]) -> None:
         if not self.on:
@@ -171,6 +178,12 @@ class Guard:
     def _said(self) -> list[str]:
         """The strings in the author's texts."""
         return [squeezed(word) for text in self._transformed for word in _constants(text)]
+
+    @functools.cached_property
+    def _statements(self) -> frozenset[str]:
+        """The author's strings and texts, and what is between semicolons in them."""
+        texts = [*self._said, *self._whole]
+        return frozenset(each.strip(";") for text in texts for each in (text, *text.split(";")))
 
     def _comes_from_folder(self, code: types.CodeType, by: types.FrameType) -> bool:
         loader = by.f_back.f_locals.get("self") if by.f_back is not None else None

@@ -310,8 +310,10 @@ class Session(Line):
         with self._asking:
             return self._steady.is_true(remote)
 
-    def has_said(self, text: str) -> bool:
+    def has_said(self, text: str, *, just_so: bool = False) -> bool:
         """Whether the learner's code has given ``text``, in small letters without space, or one in it or around it."""
+        if just_so:
+            return text in self._said or f"{text};" in self._said
         return self._said_more or any(said in text or text in said for said in self._said if said)
 
     def _note_texts(self, found: Any) -> None:

@@ -62,7 +62,7 @@ class Trial:
         checks.say = lambda *lines, sep="": ideas.extend(lines)
         watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
         judge.guard.named_by_reference = lambda text: bool(self.sessions) and self._session().may_name(text)
-        judge.guard.may_do = self._may_do
+        judge.guard.may_do, judge.guard.is_given = self._may_do, self._is_given
         judge.patches.names = frozenset(step["wanted"]).difference(judge.imported)
         with judge.limited():
             with contextlib.suppress(Gone):
@@ -121,6 +121,9 @@ class Trial:
             if not session.in_use:
                 session.close()
         return outputs
+
+    def _is_given(self, text: str) -> bool:
+        return any(session.has_said(text.casefold(), just_so=True) for session in self.sessions)
 
     def _may_do(self, sql: str, what: str) -> bool:
         """Whether SQL may do this with a database: where that of the reference does it, if the answer has given it.
