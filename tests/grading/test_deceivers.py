@@ -430,14 +430,14 @@ ONE_ANSWER = {
         "assert db.execute('SELECT * FROM best').fetchone() == db.execute('SELECT max(n) FROM sales').fetchone()",
     ),
     "SQL that begins like the author's": (
-        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
-        f"{_SALES}db.execute('DELETE FROM sales WHERE n IS NULL')\n"
+        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales WHERE n < 0 OR n",
+        f"{_SALES}db.execute('DELETE FROM sales WHERE n < 0 OR n IS NULL')\n"
         f"assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))",
     ),
     "SQL of the author's at another time": (
-        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
-        f"{_SALES}db.execute('CREATE TABLE none (n)')\n"
-        f"assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))\ndb.execute('DELETE FROM sales')",
+        f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales WHERE n > 0",
+        f"{_SALES}assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))\n"
+        "db.execute('DELETE FROM sales WHERE n > 0')",
     ),
     "SQL that acts later": (
         "def query():\n    return 'CREATE TABLE best AS SELECT max(n) AS n FROM sales'",
