@@ -77,10 +77,14 @@ def _memory(processes: list[psutil.Process], most: int) -> int:
         with contextlib.suppress(psutil.Error):
             resident[process] = process.memory_info().rss
     if sum(resident.values()) > most:  # only then what takes longer to find out
-        for process in resident:
-            with contextlib.suppress(psutil.Error):
+        for process in list(resident):
+            try:
                 whole = process.memory_full_info()
                 resident[process] = getattr(whole, "pss", whole.uss)
+            except psutil.NoSuchProcess:  # it has ended since
+                del resident[process]
+            except psutil.Error:
+                continue
     return sum(resident.values())
 
 
