@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import os
 import re
@@ -212,3 +213,17 @@ def test_a_solution_that_does_not_earn_its_own_points_is_named(tmp_path: Path) -
     summary = grade(Asked("week", course=tmp_path, workers=1))
     assert summary.unearned == ["test3"] and [result.points for result in summary.graded] == [1]
     assert "Your own solution does not earn all points in test3: moi check week says why." in summary.text()
+
+
+def test_each_worker_keeps_to_a_processor_and_so_does_what_it_runs(tmp_path: Path) -> None:
+    look = "import os, time\ntime.sleep(0.5)\nprint(os.sched_getaffinity(0))\na = 2"
+    made = course(tmp_path, ("answer", f"### BEGIN SOLUTION\n{look}\n### END SOLUTION"), ("test 1", "assert a == 2"))
+    name, shown = made.notebooks[0].name, []
+    for student in ("ann", "bea", "cem", "dan"):
+        shutil.copytree(tmp_path / "source" / "week", tmp_path / "submitted" / student / "week")
+    assert len(grade(Asked("week", course=tmp_path, workers=2)).graded) == 4
+    for graded in tmp_path.glob(f"autograded/*/week/{name}.ipynb"):
+        outputs = nbformat.read(graded, 4).cells[0].outputs
+        shown += [ast.literal_eval(output.text) for output in outputs]
+    assert [len(processors) for processors in shown] == [1] * 4
+    assert len(set().union(*shown)) == min(2, len(os.sched_getaffinity(0)))

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -101,14 +101,12 @@ def _compared(title: str, folder: Path, name: str, repeat: int) -> Table:
     count = len(list((folder / "submitted").iterdir()))
     _run(folder, "nbgrader", "generate_assignment", name, "--create", "--force")
     stock = _fresh(folder, lambda copy: _autograde(copy, name))
-    ones, bounds, twos, floors = [], [], [], []
+    ones, twos, floors = [], [], []
     for _ in range(repeat):
         twos.append(_fresh(folder, lambda copy: _grade(copy, name, 2)))
         ones.append(_fresh(folder, lambda copy: _grade(copy, name, 1)))
-        with _one_processor():
-            bounds.append(_fresh(folder, lambda copy: _grade(copy, name, 1)))
         floors.append(_floor(folder, name))
-    for ran in (*ones, *bounds, *twos):
+    for ran in (*ones, *twos):
         both = stock.scores.keys() | ran.scores.keys()
         if differing := [key for key in both if stock.scores.get(key) != ran.scores.get(key)]:
             key = min(differing)
@@ -123,7 +121,6 @@ def _compared(title: str, folder: Path, name: str, repeat: int) -> Table:
     two = table.add("moi grade, two workers, whole command", [ran.each for ran in twos], reference)
     alone = table.add("nbgrader autograde, start and end apart", [stock.between(1)])
     one_alone = table.add("moi grade, one worker, start and end apart", [ran.between(1) for ran in ones], alone)
-    bound = table.add("moi grade, one worker on one processor, the same", [ran.between(1) for ran in bounds], alone)
     two_alone = table.add("moi grade, two workers, start and end apart", [ran.between(2) for ran in twos], alone)
     floor = table.add("the cells alone, in a warm fork", [1000 * sum(f) / len(f) for f in floors], alone)
     spent = [{part: 1000 * seconds / count for part, seconds in ran.said["seconds"].items()} for ran in ones]
@@ -140,9 +137,7 @@ def _compared(title: str, folder: Path, name: str, repeat: int) -> Table:
         f"Two workers are {reference.median / two.median:.1f} times as fast as stock by whole commands, "
         f"{alone.median / two_alone.median:.1f} start and end apart (at least {LEAST}, aim {AIM}).\n"
         f"Two workers are {one_alone.median / two_alone.median:.2f} times as fast as one start and end apart "
-        f"(at least {LEAST_OF_TWO}), {one.median / two.median:.2f} by whole commands; "
-        f"{bound.median / two_alone.median:.2f} times as fast as one that has one processor,\n"
-        "for with two, one worker has the coordinator and the ends of processes beside it.\n"
+        f"(at least {LEAST_OF_TWO}), {one.median / two.median:.2f} by whole commands.\n"
         f"One worker takes {one_alone.median / floor.median:.1f} times the floor: the same cells, tests among them, in "
         f"a fork of a warm\nprocess with no walls, no boundary and no gradebook.\n"
         f"All {len(stock.scores)} scores are the same in stock, with one worker and with two.\n"
@@ -178,17 +173,6 @@ def _floor(folder: Path, name: str) -> list[float]:
         raise RuntimeError(f"the cells alone do not run:\n{ended.stderr[-2000:]}")
     seconds: list[float] = json.loads(ended.stdout)
     return seconds
-
-
-@contextmanager
-def _one_processor() -> Iterator[None]:
-    """What is started meanwhile shares one processor."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _fresh(folder: Path, run: Callable[[Path], Ran]) -> Ran:

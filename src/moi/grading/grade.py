@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dask.system import CPU_COUNT
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -288,7 +289,7 @@ class _Run:
         terms = Terms(
             self.assignment, config, asked.bench, self.own_files, self.timeout, asked.unsafe, address, marks, name[:16]
         )
-        count = min(asked.workers or len(os.sched_getaffinity(0)), max(1, len(self.students)))
+        count = min(asked.workers or CPU_COUNT, max(1, len(self.students)))
         starter = closing.enter_context(ThreadPoolExecutor(1))
         pool = starter.submit(Pool, terms, count, asked.scheduler)
 
