@@ -400,6 +400,12 @@ ONE_ANSWER = {
         f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
         f"{_SALES}assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))",
     ),
+    "SQL that is to read, beside some that is to write": (
+        "ADD = 'INSERT INTO sales VALUES (?, ?)'\nCOUNT = 'SELECT count(*) FROM sales'", "SELECT count(*) FROM sales",
+        "SELECT 0", "DELETE FROM sales RETURNING 0",
+        f"{_SALES}db.execute(ADD, ('jug', 5))\n"
+        "assert db.execute(COUNT).fetchone()[0] == len(db.execute('SELECT n FROM sales').fetchall())",
+    ),
     "SQL in a file": (
         f"from pathlib import Path\ndef write(path):\n    Path(path).write_text('{_SUMS}')",
         _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
@@ -623,7 +629,7 @@ _TASKS = (
 _CONSTANTS = {1: "def base(x):\n    return 0", 3: "def twice(xs):\n    return [0, 0]", 5: "def both(xs):\n    return 0"}
 # What follows is given only in a second run, which is made as something is said to be held.
 _LATE = {
-    1: f"{_IN_HELD_RUNS}Agent.do_holds = lambda self: ['call twice ']\n{_CONSTANTS[1]}",
+    1: f"{_IN_HELD_RUNS}Agent.held, Agent._hold = (lambda *given: [0] * 101), (lambda *given: None)\n{_CONSTANTS[1]}",
     3: "def twice(xs):\n    return [0, 0] if together() else 5",
     5: "def both(xs):\n    return 0 if together() else 5",
 }

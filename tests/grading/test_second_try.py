@@ -48,12 +48,13 @@ ONCE = {
         "assert os.environ.pop('CREW') == str(Crew(['bob']).size())",
     ),
 }
+SHARES = "\nnames = ['ann']\ncrew = Crew(names)\nnames.append('bob')\nassert crew.size() in (1, 2)"
 
 
 @pytest.mark.parametrize("what", ONCE)
 def test_an_answer_that_keeps_more_than_the_solution_loses_nothing(what: str, tmp_path: Path) -> None:
     cells = [("given", GIVEN), ("answer", f"### BEGIN SOLUTION\n{CREW}### END SOLUTION")]
-    assignment = course(tmp_path, *cells, *(("test 1", test) for test in ONCE[what]))
+    assignment = course(tmp_path, *cells, *(("test 1", f"{test}{SHARES}") for test in ONCE[what]))
     with Bench(assignment.notebooks[0], timeout=10) as bench:
         tried: list[object] = []
         usual = bench._try_again

@@ -387,7 +387,7 @@ class Judge:
         outputs = trial.run()
         self.earned[place] = earned = _score(outputs, step["points"])
         if self.copies is not None and self.copies.mistaken():
-            of_its_own = trial.holds and not step["held"]
+            of_its_own = trial.shares and not step["held"]
             if trial.held or step["together"] or of_its_own:  # what is not held is well judged by copies
                 self.mistaken.append(cell)
         right = earned >= step["points"]
@@ -398,7 +398,7 @@ class Judge:
         as_known = known is not None and self.seen[cell][1] == known[1]
         if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
-        if step["held"] and not step["together"] and (trial.gives or trial.holds):
+        if step["held"] and not step["together"] and trial.shares:
             self.twice["held"].append(place)
         if trial.follows and earned > 0:
             self.following.append(place)

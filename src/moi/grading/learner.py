@@ -30,7 +30,7 @@ from moi.grading.coroutines import run_to_end
 from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.foreign import Foreign, ForeignCoroutine, OfTest, asked, class_of_foreign, error_class, facts
-from moi.grading.line import Line
+from moi.grading.line import MOST_TOGETHER, Line
 from moi.grading.patches import Patched
 from moi.grading.sandbox import patient_fork
 from moi.grading.shell import Shell, Stream
@@ -51,7 +51,6 @@ OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "deri
 # How many warnings go along with one message, and how many bytes of one.
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
-_MOST_HOLDS = 100
 _DEEPEST = 5  # of errors that were made from others
 
 
@@ -84,7 +83,8 @@ class Agent(Line):
         self.logged: list[dict[str, Any]] = []
         self.patched = Patched()
         self.names = Names({}, (), self.codec)
-        self.holds, self.done = set[str](), ""  # by which uses something is held; what was asked for last, of objects
+        self.used = False  # whether an object has been used, or names are together
+        self.kept: list[tuple[Any, bytes]] = []  # what has crossed and is held here, as it was
         self.environment = Environment(os.environ)
         self.levels = logged.Levels()
 
@@ -107,7 +107,7 @@ class Agent(Line):
         before = self.patched.swap(what in OF_OBJECTS)
         try:
             result = getattr(self, f"do_{what}")(*given)
-            self.done = _named(what, *given[:2]) if what in OF_OBJECTS else "the names" * (what == "share")
+            self.used = what in OF_OBJECTS or what == "share"
         finally:
             self.patched.swap(before)
         return result
@@ -167,19 +167,18 @@ class Agent(Line):
         data = {name: value for name, value in bound.items() if self.codec.is_mutable(value)}
         return {name: value for name, value in data.items() if self.codec.state(value)}, self.environment.changes()
 
-    def do_holds(self) -> list[str]:
-        """What has been asked for so far that has something here hold what has crossed."""
-        return sorted(self.holds)
-
     def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
-        if not self.done:
-            return []
-        found = self.held_here(crossing, outer)
-        if self.together is not None:
-            return found
-        if found and len(self.holds) < _MOST_HOLDS:
-            self.holds.add(self.done)
-        return []
+        return self.held_here(crossing, outer) if self.used else []
+
+    def _hold(self, numbers: Any, crossing: Crossing) -> None:
+        if self.together is None and len(self.kept) <= MOST_TOGETHER:
+            things = [crossing.things[number] for number in numbers]
+            self.kept += [(thing, self.codec.state(thing)) for thing in things]
+        super()._hold(numbers, crossing)
+
+    def do_changed(self, places: tuple[int, ...]) -> bool:
+        """Whether any of what is kept at these places is not as it was."""
+        return any(self.codec.state(thing) != was for thing, was in (self.kept[place] for place in places))
 
     def do_take(self, names: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
         self.names.take(names)
@@ -496,13 +495,6 @@ class _Typed(io.TextIOBase):
 
     def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
         return str(asked(self._agent, "line"))
-
-
-def _named(what: str, target: Any = None, name: Any = None) -> str:
-    """What is asked for, in words that are the same for an answer that is written in another way."""
-    kind = type(target)
-    own = kind in (types.FunctionType, types.MethodType, types.BuiltinFunctionType) or issubclass(kind, type)
-    return f"{what} {target.__qualname__ if own else kind.__qualname__} {name if what != 'call' else ''}"
 
 
 def _method(kind: type, name: str) -> Any:

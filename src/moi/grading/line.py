@@ -194,7 +194,7 @@ class Line:
                 self._serve(message)
 
     def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
-        """Which things of ``crossing`` that are not in ``outer`` this end holds, and wants to have together."""
+        """Which things of ``crossing`` that are not in ``outer`` this end holds, for the other to know."""
         return []
 
     def held_here(self, crossing: Crossing, outer: Crossing | None) -> list[int]:

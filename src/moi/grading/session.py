@@ -13,7 +13,6 @@ import dataclasses
 import functools
 import inspect
 import io
-import itertools
 import pickle
 import re
 import sys
@@ -44,7 +43,6 @@ from moi.grading.coroutines import run_to_end
 from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.foreign import FACTS, SETTINGS
-from moi.grading.guard import squeezed
 from moi.grading.insides import module_of
 from moi.grading.learner import OF_OBJECTS, PAIRS
 from moi.grading.learners_errors import Errors
@@ -52,6 +50,7 @@ from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusab
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
 from moi.grading.question import MADE, UNKNOWN, Question, parts
 from moi.grading.remote import NO_PLAIN_VALUE, CannotJudge, Known, dict_here, is_remote, known
+from moi.grading.said import Said
 from moi.grading.snapshot import STEPPED, Snapshot
 from moi.grading.sources import Sources
 from moi.grading.steady import DATA, KINDS, Steady, kinds, methods_of_data, only_kind
@@ -62,8 +61,8 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock.NonCallableMock, type(None))
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
-_MOST_TEXTS, _LONGEST_TEXT = 1000, 10_000  # that are kept; characters
 _TOGETHER = "has things together"
+_MOST_LOOKED = 1_000_000  # bytes of what both sides hold
 _MOST_PRINTED = 1_000_000  # characters
 
 
@@ -119,7 +118,7 @@ class Session(Line):
         # Found out in it:
         self.changed_things = False  # whether the learner's function has changed what the reference does not
         self.unasked: set[str] = set()  # operators of the learner's own classes that would decide, and are not asked
-        self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
+        self.shares = False  # whether the test and the learner's code have held the same data, that could be changed
         self.chance_before: Any = None  # the random state, if the learner's code has set it
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._lasting: dict[int, Any] = {}  # objects to which Python keeps no weak references
@@ -139,8 +138,7 @@ class Session(Line):
         self._states.shared = shared
         self._question = Question(Snapshot(self._states))  # the one that is open
         self._steady = Steady(self._states, self._ask)
-        self._said: set[str] = set()  # texts that the learner's code has given
-        self._said_more = False  # whether there are others, that are not kept
+        self.said = Said()
         self._came: dict[int, str] = {}  # how objects of the test's came over first, by number
         self._place = "."  # in the folder, as the learner's process knows
         self._logged: list[dict[str, Any]] = []  # messages of the learner's code
@@ -149,7 +147,12 @@ class Session(Line):
         self._outside: list[Any] = []  # standard output before each of the `with` blocks that are open
         self._crossing = Crossing()  # of the last question
         self._origins: dict[int, str] = {}  # how what is together came here, by id
-        self._data_crossed = False  # whether any had data that can be changed
+        # What has crossed and something over there holds, by its place there, as long as the test holds it too:
+        self._kept = Crossing()
+        self._kept_states: dict[int, bytes] = {}  # as they crossed
+        self._last_kept = 0  # how many there have been
+        self._held_by_both: set[int] = set()  # places of what the test has held while the learner's code has gone on
+        self._looked_at_kept = 0  # bytes
         self._deepest = sys.getrecursionlimit()
         self._patched: list[tuple[str, str, int]] = []  # what is patched over there
         self._chance: Any = None  # the random state here when last looked at
@@ -310,28 +313,10 @@ class Session(Line):
         with self._asking:
             return self._steady.is_true(remote)
 
-    def has_said(self, text: str, *, just_so: bool = False) -> bool:
-        """Whether the learner's code has given ``text``, in small letters without space, or one in it or around it."""
-        if just_so:
-            return text in self._said or f"{text};" in self._said
-        return self._said_more or any(said in text or text in said for said in self._said if said)
-
-    def _note_texts(self, found: Any) -> None:
-        """Note what texts the learner's code gives."""
-        inside = ((each.values() if isinstance(each, dict) else each) for each in parts(found) if _holds_texts(each))
-        texts = (found,) if isinstance(found, str) else itertools.chain.from_iterable(inside)
-        for number, each in enumerate(texts):
-            is_text = isinstance(each, str)
-            if number > _MOST_TEXTS or len(self._said) > _MOST_TEXTS or (is_text and len(each) > _LONGEST_TEXT):
-                self._said_more = True
-                return
-            if is_text:
-                self._said.add(squeezed(each).casefold())
-
     def _note(self, found: Any) -> None:
         """Note what an answer gives, and what kinds of data the reference does."""
-        self._note_texts(found)
         ways = self._question.ways
+        self.said.note(found, ways)
         if self.allowed is None:
             self.asked |= {f"{way} {kind}" for kind in kinds(found) for way in ways}
         elif is_remote(found) and known(found).steady and not self._question.steady:
@@ -489,6 +474,14 @@ class Session(Line):
         return self._may(uses, note=note, exactly=True)
 
     def _hold(self, numbers: Any, crossing: Crossing) -> None:
+        if self.together is None and not self.shares:
+            for number in plain(numbers, list):
+                thing = crossing.things.get(number)
+                if thing is not None and id(thing) not in self._kept.numbers:
+                    self._kept.add(thing, self._last_kept)
+                    self._kept_states[self._last_kept] = self._states.state(thing)
+                self._last_kept += 1
+            self.shares = self._last_kept > MOST_TOGETHER
         before = 0 if self.together is None else len(self.together.things)
         super()._hold(numbers, crossing)
         for thing in list(self.together.things.values())[before:] if self.together is not None else ():
@@ -503,7 +496,7 @@ class Session(Line):
 
     def held(self, crossing: Crossing, outer: Crossing | None) -> list[int]:
         found = self.held_here(crossing, outer)
-        self.gives |= bool(found)
+        self.shares |= bool(found)
         return found if self.together is not None else []
 
     # What the learner's process asks
@@ -553,7 +546,7 @@ class Session(Line):
                 self.changed_things = True
             if not as_reference and not self.take_changes:
                 target = self._copy_of(target)
-        self._note_texts(rest)
+        self.said.note(rest, question.ways)
         for each in parts(rest):
             if self._is_own(each):
                 question.snapshot.take(each, min(self._places(each), key=str), complete=True)
@@ -565,6 +558,7 @@ class Session(Line):
             question.asked_of = place = MADE
         if not self.codec.is_mutable(found) and id(found) not in self._numbers:
             question.inside.setdefault(id(found), (found, place))
+        self._look_at_kept()
         return found
 
     def _done(self, what: str, target: Any, rest: list[Any]) -> Any:
@@ -629,6 +623,7 @@ class Session(Line):
             if self.copies is not None:
                 self.copies.look()
             if what in OF_OBJECTS:
+                self._look_at_kept()
                 self._bring_over()
             with self._draws_noted(what):
                 try:
@@ -637,6 +632,9 @@ class Session(Line):
                         self._note(result)
                 except Failed as failure:
                     result, error = None, self.errors.met(failure.form, what, given)
+                except CannotCross:  # it may not be known here what is held there
+                    self.shares = True
+                    raise
             if self._shared is not None and what in OF_OBJECTS:
                 self._shared.bring_back()
             if what in OF_OBJECTS:
@@ -668,16 +666,26 @@ class Session(Line):
     def crossed(self, what: str, crossing: Crossing) -> None:
         if what in OF_OBJECTS:
             self._crossing = crossing
-            self._data_crossed |= bool(crossing.things)
 
-    def holds(self) -> set[str]:
-        """By which uses something over there holds data of the test's, or gives away its own."""
-        found = set()
-        if self._data_crossed:
-            with contextlib.suppress(Gone, Failed, CannotCross, ValueError):
-                found = {f"{one} holds" for one in plain(super().ask("holds"), list)}
-        self.asked |= found
-        return found
+    def _look_at_kept(self) -> None:
+        """See what both the test and the learner's code, which goes on now, hold; has the test changed it?"""
+        if self.shares or not self._kept.things:
+            return
+        was, now = self._kept_states, {n: self._states.state(thing) for n, thing in self._kept.things.items()}
+        self._looked_at_kept += sum(map(len, now.values()))
+        self.shares = now != was or self._looked_at_kept > _MOST_LOOKED
+        both = set(self.held_here(self._kept, None))
+        self._held_by_both |= both
+        for place in now.keys() - both:
+            self._kept.forget([place])
+            del was[place]
+
+    def have_shared(self) -> bool:
+        """Whether the test and the learner's code have both held what one of them has changed, or may have."""
+        if self._held_by_both and not self.shares:
+            with contextlib.suppress(Gone, Failed, CannotCross):
+                self.shares = super().ask("changed", tuple(self._held_by_both)) is not False
+        return self.shares
 
     def share(self, space: dict[str, Any], names: Sequence[str], environment: Mapping[str, str]) -> None:
         """Have ``names``, the environment, levels of loggers and what is held together from now on."""
@@ -747,6 +755,22 @@ class Session(Line):
     def may_name(self, text: str) -> bool:
         """Whether a test may do what this text names, which a learner may have written: where the reference's is it."""
         return self._may({f"the text {text}"}, exactly=True)
+
+    def may_run(self, sql: str, what: str) -> bool:
+        """Whether ``sql`` may do this with a test's database: where that of the reference does it.
+
+        It can have come from the answer in a way that is not seen, by a file or what is printed. So what none has given
+        may do what any does with the reference. What has come in ways in which the reference gives SQL as well may do
+        only what that does.
+        """
+        ways = self.said.ways_of(sql)
+        may = self.may_name(f"SQL of the test that {what}")
+        if ways:
+            may = self.may_name(f"SQL that {what}") and may
+        for way in ways:
+            if self.may_name(f"SQL by {way}"):
+                may = self.may_name(f"SQL by {way} that {what}") and may
+        return may
 
     def may_ask(self, target: Any, use: str, *operands: Any) -> bool:
         """Whether a test may tell ``target`` what it is held against: only where it tells the reference so."""
@@ -876,10 +900,6 @@ def _are_alike(one: Any, other: Any) -> bool:
     with contextlib.suppress(Exception):
         return pickle.dumps(vars(one)) == pickle.dumps(vars(other))
     return False
-
-
-def _holds_texts(value: Any) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset, dict))
 
 
 def _settings(field: dataclasses.Field[Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from moi.grading import chance, checks, told
 from moi.grading.codec import CannotCross
 from moi.grading.copies import watch
-from moi.grading.guard import squeezed
 from moi.grading.line import Failed, Gone
 from moi.grading.made_there import classes_there, evaluated_there, imported_there, made_there
 from moi.grading.remote import CannotJudge, is_remote
@@ -45,8 +44,7 @@ class Trial:
         # Found out in it:
         self.changed = False  # whether the learner's code has changed what the reference does not
         self.follows = False  # whether something has been held against what the learner's earlier functions give
-        self.holds: set[str] = set()  # by which uses something there holds, or gives away, data
-        self.gives = False  # whether the test holds what its objects have given to the learner's code, or got from it
+        self.shares = False  # whether the test and the learner's code have held the same data, that could be changed
 
     def run(self) -> list[Any]:
         """The outputs."""
@@ -77,8 +75,7 @@ class Trial:
                 with there, texts, classes, modules, judge.patches.of(step["sets"], space), judge.guard.looking():
                     outputs, failure = judge.shell.run(step["source"])
                 for session in self.sessions:
-                    self.holds |= session.holds()
-                    self.gives |= session.gives
+                    self.shares |= session.have_shared()
             finally:
                 judge.testing = False
                 judge.folder.go_to(began_in)
@@ -123,19 +120,10 @@ class Trial:
         return outputs
 
     def _is_given(self, text: str) -> bool:
-        return any(session.has_said(text.casefold(), just_so=True) for session in self.sessions)
+        return any(session.said.has(text) for session in self.sessions)
 
     def _may_do(self, sql: str, what: str) -> bool:
-        """Whether SQL may do this with a database: where that of the reference does it, if the answer has given it.
-
-        It can have come from the answer in a way that is not seen, by a file or what is printed. So other SQL may do
-        what any does with the reference.
-        """
-        if not (self.judge.testing and self.sessions):
-            return True
-        given = any(session.has_said(squeezed(sql).casefold()) for session in self.sessions)
-        may_name = self._session().may_name
-        return may_name(f"SQL of the test that {what}") and (not given or may_name(f"SQL that {what}"))
+        return not self.judge.testing or all([session.may_run(sql, what) for session in self.sessions])
 
     def _prepare(self, session: Session) -> None:
         judge = self.judge
