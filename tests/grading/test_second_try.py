@@ -87,14 +87,15 @@ def read_evil():
 learner.Agent.may_ask_now = lambda self: None
 """
 AFTERWARDS = {
-    "the question what is kept": """
-usual = learner.Agent.do_keeps
-def keeps(self):
-    try:
-        read_evil()
-    finally:
-        return usual(self)
-learner.Agent.do_keeps = keeps
+    "the question what has changed of what is kept": """
+kept, total_of, usual = [], total, learner.Agent.do_changed
+def total(load, names):
+    kept.append(names)
+    return total_of(load, names)
+def changed(self, places):
+    read_evil()
+    return usual(self, places)
+learner.Agent.do_changed = changed
 """,
     "the text of an object in an error": """
 from ipaddress import IPv4Address
@@ -110,7 +111,8 @@ LOADS = """
 def load(name):
     return pickle.loads(Path(name).read_bytes())
 Path('stock.pkl').write_bytes(pickle.dumps({'tea': 3}))
-assert total(load, ['stock.pkl']) == 3
+names = ['stock.pkl']
+assert total(load, names) == 3
 found = address('10.0.0.1')
 assert found.is_private, found
 """
@@ -129,4 +131,4 @@ def test_nothing_of_a_test_is_used_when_it_is_over(what: str, tmp_path: Path) ->
     with Bench(assignment.notebooks[0], timeout=10) as bench:
         staged = handed_in(assignment, {1: READS + EVIL + AFTERWARDS[what], 3: "two = 3"})
         first, second = scores(assignment, staged, bench.run(staged)).values()
-        assert first == (1 if "kept" in what else 0) and second == 0
+        assert first == ("kept" in what) and second == 0

@@ -359,7 +359,7 @@ class Judge:
             ours, frozenset(self.work["shared"]), frozenset(self.work["special"]), self.words.__contains__, self.folder
         )
         session.secret = self.secret
-        session.guarded = lambda: self.testing
+        session.guarded = lambda: self.testing and self.guard.on
         session.lines = self.lines
         return session
 

@@ -52,6 +52,7 @@ OF_OBJECTS = ("call", "get", "set", "delete", "special", "apply", "super", "deri
 MOST_WARNINGS = 1000
 LARGEST_WARNING = 10_000
 _DEEPEST = 5  # of errors that were made from others
+MOST_LOOKED = 1_000_000  # bytes of what both sides hold
 
 
 def serve(end: socket.socket) -> None:
@@ -84,7 +85,10 @@ class Agent(Line):
         self.patched = Patched()
         self.names = Names({}, (), self.codec)
         self.used = False  # whether an object has been used, or names are together
-        self.kept: list[tuple[Any, bytes]] = []  # what has crossed and is held here, as it was
+        # What has crossed and is held here, as it was; and what of it has since been otherwise, by place.
+        self.kept: list[tuple[Any, bytes]] = []
+        self.changed: set[int] = set()
+        self.looked_at_kept = 0  # bytes
         self.environment = Environment(os.environ)
         self.levels = logged.Levels()
 
@@ -110,10 +114,13 @@ class Agent(Line):
             self.used = what in OF_OBJECTS or what == "share"
         finally:
             self.patched.swap(before)
+            if what in OF_OBJECTS:
+                self._look_at_kept()
         return result
 
     def ask(self, what: str, *given: Any, descriptors: Sequence[int] = ()) -> Any:
         before = self.patched.swap(False)  # what a test has patched is for the learner's code alone
+        self._look_at_kept()
         try:
             return super().ask(what, *given, descriptors=descriptors)
         finally:
@@ -176,9 +183,20 @@ class Agent(Line):
             self.kept += [(thing, self.codec.state(thing)) for thing in things]
         super()._hold(numbers, crossing)
 
+    def _look_at_kept(self) -> None:
+        """See what has changed of it, as the test goes on now; it may be as before when the test is over."""
+        if self.looked_at_kept > MOST_LOOKED:
+            return
+        for place, (thing, was) in enumerate(self.kept):
+            if place not in self.changed:
+                now = self.codec.state(thing)
+                self.looked_at_kept += len(now)
+                if now != was:
+                    self.changed.add(place)
+
     def do_changed(self, places: tuple[int, ...]) -> bool:
-        """Whether any of what is kept at these places is not as it was."""
-        return any(self.codec.state(thing) != was for thing, was in (self.kept[place] for place in places))
+        """Whether any of what is kept at these places has been otherwise than it was, or may have been."""
+        return self.looked_at_kept > MOST_LOOKED or not self.changed.isdisjoint(places)
 
     def do_take(self, names: Any, environment: dict[str, str | None], levels: dict[str, int]) -> None:
         self.names.take(names)

@@ -44,7 +44,7 @@ from moi.grading.crossing import Crossing
 from moi.grading.folder import Folder
 from moi.grading.foreign import FACTS, SETTINGS
 from moi.grading.insides import module_of
-from moi.grading.learner import OF_OBJECTS, PAIRS
+from moi.grading.learner import MOST_LOOKED, OF_OBJECTS, PAIRS
 from moi.grading.learners_errors import Errors
 from moi.grading.lent import ONLY_READ, copied, is_open, special_methods, unusable
 from moi.grading.line import MOST_TOGETHER, Failed, Gone, Line, plain
@@ -62,7 +62,6 @@ _LASTING = (*_FUNCTIONS, *ONLY_READ, types.ModuleType, types.CoroutineType, mock
 _BOUND = (types.MethodType, types.BuiltinMethodType)
 _DRAWS = "draws from the shared random state"
 _TOGETHER = "has things together"
-_MOST_LOOKED = 1_000_000  # bytes of what both sides hold
 _MOST_PRINTED = 1_000_000  # characters
 
 
@@ -673,7 +672,7 @@ class Session(Line):
             return
         was, now = self._kept_states, {n: self._states.state(thing) for n, thing in self._kept.things.items()}
         self._looked_at_kept += sum(map(len, now.values()))
-        self.shares = now != was or self._looked_at_kept > _MOST_LOOKED
+        self.shares = now != was or self._looked_at_kept > MOST_LOOKED
         both = set(self.held_here(self._kept, None))
         self._held_by_both |= both
         for place in now.keys() - both:

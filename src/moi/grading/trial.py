@@ -74,10 +74,10 @@ class Trial:
                 modules = imported_there(self._session)
                 with there, texts, classes, modules, judge.patches.of(step["sets"], space), judge.guard.looking():
                     outputs, failure = judge.shell.run(step["source"])
+            finally:
+                judge.testing = False  # what is asked from here on may use nothing of the test's: none looks out
                 for session in self.sessions:
                     self.shares |= session.have_shared()
-            finally:
-                judge.testing = False
                 judge.folder.go_to(began_in)
                 for session in self.sessions:
                     if session.chance_before:  # so far, and no further
