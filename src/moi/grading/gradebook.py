@@ -159,12 +159,8 @@ class Book:
         db = self._db
         try:
             submission, is_new = self._submission(student, handed_in)
-            rows = {
-                row.notebook_id: row
-                for row in db.scalars(
-                    select(api.SubmittedNotebook).where(api.SubmittedNotebook.assignment_id == submission.id)
-                )
-            }
+            asked = select(api.SubmittedNotebook).where(api.SubmittedNotebook.assignment_id == submission.id)
+            rows = {} if is_new else {row.notebook_id: row for row in db.scalars(asked)}
             for notebook in self._notebooks:
                 if notebook not in rows:
                     rows[notebook] = api.SubmittedNotebook(
@@ -269,8 +265,9 @@ class Book:
     def _of_cells(
         self, kind: Any, light: list[Any], rows: Mapping[str, Any], cells: Mapping[str, dict[str, str]]
     ) -> dict[tuple[str, str], Any]:
-        asked = select(kind).where(kind.notebook_id.in_([row.id for row in rows.values()])).options(*light)
-        found = {(row.notebook_id, row.cell_id): row for row in self._db.scalars(asked)}
+        there = [row.id for row in rows.values() if row not in self._db.new]
+        asked = select(kind).where(kind.notebook_id.in_(there)).options(*light)
+        found = {(row.notebook_id, row.cell_id): row for row in (self._db.scalars(asked) if there else ())}
         for notebook, row in rows.items():
             for cell in cells.get(notebook, ()):
                 if (row.id, cell) not in found:
