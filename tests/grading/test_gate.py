@@ -13,6 +13,9 @@ from moi.grading.gate import CannotCheck, check, findings
 GIVEN = "import matplotlib.pyplot as plt\nfrom unittest.mock import patch"
 ANSWER = """
 ### BEGIN SOLUTION
+def set_up(db):
+    db.execute("create table stops (name text)")
+
 class Stop:
     def __init__(self, place):
         self.place = place
@@ -41,6 +44,11 @@ total = 3
         ("assert Stop('pier') == Stop('pier')", "compare attributes"),
         ("assert total == 4, 'three and one'", "AssertionError: three and one (line 1 of the cell)"),
         ("import os, uuid\nname = 'MOI_' + uuid.uuid4().hex\nput(name)\nassert os.environ[name] == '1'", "by chance"),
+        (
+            "import sqlite3\ndb = sqlite3.connect('stops.db')\nset_up(db)\n"
+            "assert db.execute('select * from stops').fetchall(), 'no stop'",
+            "AssertionError: no stop (line 4 of the cell)",
+        ),
         ("assert missing == 4", "NameError: name 'missing' is not defined"),
         ("import time\ntime.sleep(60)", "took more than"),
         ("pass", "the untouched release earns 2 of 2 points here"),

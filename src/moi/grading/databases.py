@@ -57,6 +57,7 @@ def guarded(
             return self.connection.looked_at(sql, lambda: super(Cursor, self).executescript(sql))  # type: ignore[attr-defined]
 
     class Connection(sqlite3.Connection):
+        __module__, __qualname__ = "sqlite3", "Connection"  # as errors name it
         asked: Any = None  # the test's own authoriser
         made: set[tuple[str, str]]  # tables and views that are not the author's, by database
         triggers: dict[str, str]  # that are not, and the text that has made each
