@@ -10,13 +10,17 @@ from typing import Any
 from moi.grading.codec import Codec
 from moi.grading.remote import is_remote, is_same, known
 
+_OF_UNITTEST = {name: getattr(unittest.TestCase, name) for name in ("assertIs", "assertIsNot")}
 _SAME, _NUMBER = "__moi_same__", "__moi_id__"
 _MOST, _LARGEST = 50, 100_000  # things, each of so many bytes, that are looked at again at each question,
 _MOST_LOOKS = 1_000_000  # until so many bytes have been looked at
 
 
 def watch(space: dict[str, Any], noted: Callable[[Any, Any], None]) -> None:
-    """Have a cell that :class:`Watched` has transformed find in ``space`` what it needs; each look is ``noted``."""
+    """Have a cell that :class:`Watched` has transformed find in ``space`` what it needs; each look is ``noted``.
+
+    The same holds for ``assertIs`` and ``assertIsNot``.
+    """
 
     def same(one: Any, other: Any, sought: bool) -> bool:
         noted(one, other)
@@ -30,16 +34,13 @@ def watch(space: dict[str, Any], noted: Callable[[Any, Any], None]) -> None:
         return id(own.session) + own.handle if own else id(*given)
 
     space[_SAME], space[_NUMBER] = same, number
+    for name, method in _OF_UNITTEST.items():
+        setattr(unittest.TestCase, name, _alike(method, noted))
 
 
-def watch_unittest() -> None:
-    """Have the same hold for ``assertIs`` and ``assertIsNot``."""
-    for name in ("assertIs", "assertIsNot"):
-        setattr(unittest.TestCase, name, _alike(getattr(unittest.TestCase, name)))
-
-
-def _alike(method: Callable[..., None]) -> Callable[..., None]:
+def _alike(method: Callable[..., None], noted: Callable[[Any, Any], None]) -> Callable[..., None]:
     def asserted(case: Any, one: Any, other: Any, *given: Any, **named: Any) -> None:
+        noted(one, other)
         method(case, one, one if is_same(one, other) else other, *given, **named)
 
     return asserted

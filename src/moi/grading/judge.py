@@ -29,7 +29,7 @@ from typing import Any
 
 from moi.grading import chance, checks, told, zygote
 from moi.grading.codec import CannotCross, packed
-from moi.grading.copies import Copies, Watched, watch_unittest
+from moi.grading.copies import Copies, Watched
 from moi.grading.folder import Folder
 from moi.grading.guard import Guard
 from moi.grading.line import Failed, Gone, Line
@@ -114,7 +114,6 @@ class Judge:
         self.environment = dict(os.environ)  # as it is before any test
         self.shell.user_ns["issubclass"] = _derives
         self.shell.ast_transformers.append(Watched())
-        watch_unittest()
         for name in ("assertLogs", "assertNoLogs"):
             setattr(unittest.TestCase, name, _of_name(getattr(unittest.TestCase, name)))
         chance.watch_seeds()
@@ -398,7 +397,8 @@ class Judge:
         as_known = known is not None and self.seen[cell][1] == known[1]
         if self.revealed and not as_known and not told.settled(outputs, step):
             self.again.append(place)
-        if step["held"] and not step["together"] and trial.shares:
+        # What holds something and looks for it by `is` does not find a copy.
+        if step["held"] and not step["together"] and (trial.shares or (trial.both_hold and not right)):
             self.twice["held"].append(place)
         if trial.follows and earned > 0:
             self.following.append(place)

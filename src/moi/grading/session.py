@@ -679,6 +679,11 @@ class Session(Line):
             self._kept.forget([place])
             del was[place]
 
+    @property
+    def both_hold(self) -> bool:
+        """Whether the test and the learner's code have held the same data."""
+        return bool(self._held_by_both)
+
     def have_shared(self) -> bool:
         """Whether the test and the learner's code have both held what one of them has changed, or may have."""
         if self._held_by_both and not self.shares:

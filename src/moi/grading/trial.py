@@ -44,7 +44,8 @@ class Trial:
         # Found out in it:
         self.changed = False  # whether the learner's code has changed what the reference does not
         self.follows = False  # whether something has been held against what the learner's earlier functions give
-        self.shares = False  # whether the test and the learner's code have held the same data, that could be changed
+        self.both_hold = False  # whether the test and the learner's code have held the same data
+        self.shares = False  # whether they have, and it makes a difference
 
     def run(self) -> list[Any]:
         """The outputs."""
@@ -58,7 +59,7 @@ class Trial:
         checks.failed.clear()
         checks.looked_at.clear()
         checks.say = lambda *lines, sep="": ideas.extend(lines)
-        watch(judge.shell.user_ns, judge.copies.compared if judge.copies is not None else lambda *_: None)
+        watch(judge.shell.user_ns, self._compared)
         judge.guard.named_by_reference = lambda text: bool(self.sessions) and self._session().may_name(text)
         judge.guard.may_do, judge.guard.is_given = self._may_do, self._is_given
         judge.patches.names = frozenset(step["wanted"]).difference(judge.imported)
@@ -78,6 +79,7 @@ class Trial:
                 judge.testing = False  # what is asked from here on may use nothing of the test's: none looks out
                 for session in self.sessions:
                     self.shares |= session.have_shared()
+                    self.both_hold |= session.both_hold
                 judge.folder.go_to(began_in)
                 for session in self.sessions:
                     if session.chance_before:  # so far, and no further
@@ -118,6 +120,12 @@ class Trial:
             if not session.in_use:
                 session.close()
         return outputs
+
+    def _compared(self, one: Any, other: Any) -> None:
+        """The test asks whether the two are one; of data it has copies, which are not."""
+        if self.judge.copies is not None:
+            self.judge.copies.compared(one, other)
+        self.shares |= all(any(session.codec.is_mutable(each) for session in self.sessions) for each in (one, other))
 
     def _is_given(self, text: str) -> bool:
         return any(session.said.has(text) for session in self.sessions)
