@@ -68,7 +68,7 @@ class Classes:
         if made is None:
             last = str(name).rpartition(".")[2]
             if above_it:
-                made = self._error_class(handle, module, name, bases, above_it)
+                made = self._error_class(handle, module, name, words, bases, above_it)
             elif module == "__main__":
                 words = str(words or "") or None
                 there = [self.of(each) if each[2] == "__main__" else at(str(each[2]), str(each[3])) for each in bases]
@@ -158,7 +158,9 @@ class Classes:
             return None
         return found if not issubclass(found, data_classes()) or self.session.named(name.rpartition(".")[2]) else None
 
-    def _error_class(self, handle: int, module: str, name: str, bases: list[Any], above_it: list[str]) -> type:
+    def _error_class(
+        self, handle: int, module: str, name: str, words: Any, bases: list[Any], above_it: list[str]
+    ) -> type:
         """An exception's class: the same one where it is Python's, or one that the tests name; else one made here."""
         trusted = _trusted_class(module, name, self.session.named)
         here = module in ("builtins", "moi.grading.checks") or self.session.named(str(name))
@@ -169,7 +171,8 @@ class Classes:
             above = [base for base in map(self.session.resolve, bases) if isinstance(base, type)]
             above = [base for base in above if issubclass(base, BaseException)] or [Exception]
             body = {"remote": handle, "_moi_session": self.session, "__module__": "__main__", "__str__": _said,
-                    "__new__": _made_there, "__init__": _made_already, "__getattr__": _asked_for}  # fmt: skip
+                    "__doc__": str(words or "") or None, "__new__": _made_there, "__init__": _made_already,
+                    "__getattr__": _asked_for}  # fmt: skip
             return ErrorClass(name, tuple(above), body)
         kinds = (getattr(builtins, str(error), None) for error in above_it)
         return next((k for k in kinds if isinstance(k, type) and issubclass(k, Exception)), LearnersError)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moi.grading.codec import ATOMS, Codec
+from moi.grading.learner import PAIRS
 from moi.grading.remote import is_remote, known
 from moi.grading.snapshot import VIEWS, Snapshot
 
@@ -15,6 +16,7 @@ _CAME = "what came by "
 MADE = "what the answer makes"  # of classes of the test's
 _PARTS = ("__iter__", "__next__", "__reversed__", "__getitem__", "__enter__", "__await__", "__aiter__", "__anext__",
           "__aenter__")  # fmt: skip
+_USUAL = {f"__i{name}__": f"__{name}__" for name in PAIRS}  # what Python asks where a class has not the first
 _DEEPEST = 5  # of lists in each other
 
 
@@ -105,7 +107,7 @@ def _ways(what: str, given: Any) -> frozenset[str]:
         case "get":
             step = f".{given[1]}"
         case "special":
-            step = "" if given[1] in _PARTS else f".{given[1]}!"
+            step = "" if given[1] in _PARTS else f".{_USUAL.get(given[1], given[1])}!"
         case _:
             return frozenset((f"{what}!",))
     ways = known(given[0]).ways if is_remote(given[0]) else {"an error"}

@@ -24,7 +24,7 @@ _TRUTH = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__"
 _ORDER = frozenset(("__lt__", "__le__", "__gt__", "__ge__"))
 _EXACT = {"__str__": str, "__repr__": str, "__format__": str, "__fspath__": str, "__bytes__": bytes, "__len__": int,
           "__index__": int, "__int__": int, "__float__": float, "__complex__": complex, "__hash__": int}  # fmt: skip
-_CONVERTED: dict[type, Callable[[Any], Any]] = {bool: bool, int: operator.index, float: float}
+_CONVERTED: dict[type, Callable[[Any], Any]] = {bool: bool, int: operator.index, float: float.__float__}
 # Special methods that decide what is true, or are given what the object is held against; and what such a use is called.
 _DECIDES = {f"__{prefix}{name}__": name for name in PAIRS for prefix in ("", "r", "i")} | {
     name: name if name in ("__bool__", "__hash__") else name.strip("_").replace("g", "l") for name in _TRUTH

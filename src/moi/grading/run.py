@@ -470,13 +470,15 @@ def _public(release: str, learners: set[str]) -> str:
     code = _code(release)
     if code is None:
         return ""
-    kept = []
+    kept, learners = [], set(learners)
     deleted = {n.id for n in ast.walk(code.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Del)}
     for statement in code.tree.body:
         simple = isinstance(statement, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef))
         simple = simple and getattr(statement, "name", "") not in deleted
+        used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) and not learners.isdisjoint(used):
+            learners.add(statement.name)  # what comes of it is made anew by each test
         if isinstance(statement, ast.Assign):
-            used = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
             # What it sets of a module or an object, as in `builtins.input = typed`, it may set back in another way.
             of_objects = any(isinstance(n, ast.Attribute) for t in statement.targets for n in ast.walk(t))
             simple = learners.isdisjoint(used) and not of_objects
