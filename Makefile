@@ -47,11 +47,12 @@ test: run-tests  ## run every test but the long ones
 test-all: TESTS := long or not long
 test-all: run-tests  ## run every test
 
+# A process of pytest's that has died is not replaced: pytest-xdist would wait for ever (its issue 1378).
 .PHONY: run-tests
 run-tests: $(BOOK)
 	@$(PY) -m moi.node --test 'src/**/*.test.mjs' 'tests/**/*.test.mjs'
 	@CHROMIUM="$$($(PY) tools/chromium.py)"; export CHROMIUM; \
-		$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
+		$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "$(TESTS)"
 
 check: $(INSTALLED)  ## look for mistakes, loose style and wrong types
 	@$(PY) -m ruff check
