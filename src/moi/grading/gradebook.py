@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from nbgrader import api, dbutil
 from nbgrader.preprocessors import AssignLatePenalties, ClearSolutions, ComputeChecksums, SaveCells
 from nbgrader.utils import is_grade, is_locked, is_solution, is_task, parse_utc
-from sqlalchemy import create_engine, distinct, event, func, inspect, select
+from sqlalchemy import create_engine, distinct, event, func, insert, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import defer
@@ -172,7 +172,6 @@ class Book:
             for id_, name in self._notebooks.items():
                 if name in marks:
                     moved += self._mark(student, name, rows[id_].id, grades, comments, marks[name])
-            db.flush()
             late = self._seconds_late(submission)
             for id_, row in rows.items():
                 score = _sum(grade for (of, _), grade in grades.items() if of == row.id)
@@ -181,6 +180,10 @@ class Book:
             penalty = sum(row.late_submission_penalty or 0.0 for row in rows.values())
             points = _sum(grades.values()) - penalty
             waiting = sum(grade.needs_manual_grade for grade in grades.values())
+            db.flush()
+            for kind, found in ((api.Grade, grades), (api.Comment, comments)):
+                if new := [vars(row) for row in found.values() if isinstance(row, SimpleNamespace)]:
+                    db.execute(insert(kind), new)
             recorded = Recorded(
                 submission.id, points, self.out_of, waiting, late, penalty, () if is_new else tuple(moved)
             )
@@ -236,10 +239,6 @@ class Book:
 
     def _submission(self, student: str, handed_in: datetime.datetime | None) -> tuple[Any, bool]:
         db = self._db
-        if db.get(api.Student, student) is None:
-            if not self.course.autograde.create_student:
-                raise CourseError("is not in the gradebook, and Autograde.create_student is off")
-            db.add(api.Student(id=student))
         found = db.scalars(
             select(api.SubmittedAssignment).where(
                 api.SubmittedAssignment.assignment_id == self._id, api.SubmittedAssignment.student_id == student
@@ -247,23 +246,33 @@ class Book:
         ).one_or_none()
         submission = found
         if submission is None:
+            if db.get(api.Student, student) is None:
+                if not self.course.autograde.create_student:
+                    raise CourseError("is not in the gradebook, and Autograde.create_student is off")
+                db.add(api.Student(id=student))
             submission = api.SubmittedAssignment(id=api.new_uuid(), assignment_id=self._id, student_id=student)
             db.add(submission)
         if handed_in is not None:
             submission.timestamp = handed_in
-        db.flush()
         return submission, found is None
 
     def _grades(self, rows: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
-        """(Submitted notebook, cell) to grade."""
+        """(Submitted notebook, cell) to grade; a new one is no row yet, as to add a dozen one by one takes long."""
         light = [defer(getattr(api.Grade, name)) for name in ("score", "cell_type")]
-        return self._of_cells(api.Grade, light, rows, self._graded)
+        new = {"auto_score": None, "manual_score": None, "extra_credit": None, "needs_manual_grade": True}
+        return self._of_cells(api.Grade, light, rows, self._graded, new)
 
     def _comments(self, rows: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
-        return self._of_cells(api.Comment, [defer(api.Comment.comment)], rows, self._answered)  # type: ignore[arg-type]
+        light = [defer(api.Comment.comment)]  # type: ignore[arg-type]
+        return self._of_cells(api.Comment, light, rows, self._answered, {"auto_comment": None})
 
     def _of_cells(
-        self, kind: Any, light: list[Any], rows: Mapping[str, Any], cells: Mapping[str, dict[str, str]]
+        self,
+        kind: Any,
+        light: list[Any],
+        rows: Mapping[str, Any],
+        cells: Mapping[str, dict[str, str]],
+        new: Mapping[str, Any],
     ) -> dict[tuple[str, str], Any]:
         there = [row.id for row in rows.values() if row not in self._db.new]
         asked = select(kind).where(kind.notebook_id.in_(there)).options(*light)
@@ -271,10 +280,8 @@ class Book:
         for notebook, row in rows.items():
             for cell in cells.get(notebook, ()):
                 if (row.id, cell) not in found:
-                    made = found[row.id, cell] = kind(id=api.new_uuid(), notebook_id=row.id, cell_id=cell)
-                    if kind is api.Grade:
-                        made.needs_manual_grade = True  # nbgrader's default, known here before it is written
-                    self._db.add(made)
+                    id_ = api.new_uuid()
+                    found[row.id, cell] = SimpleNamespace(id=id_, notebook_id=row.id, cell_id=cell, **new)
         return found
 
     def _mark(
