@@ -109,7 +109,23 @@ class Doubles(unittest.TestCase):
         self.assertEqual(double(3), 6, self.unit)
 assert Doubles().run().wasSuccessful()
 """
+_CART = """class Cart:
+    def __init__(self, items):
+        self.items = list(items)
+    def add(self, item):
+        self.items.append(item)
+    def size(self):
+        return len(self.items)"""
+_CARTS_TEST = """base = ["pen"]
+one, other = Cart(base), Cart(base)
+other.add("cup")
+assert (one.size(), other.size(), len(base)) == (1, 2, 1)"""
 DECEIVED = {
+    "a list that two objects keep": (
+        [("answer", _CART), ("test 1", _CARTS_TEST)],
+        {1: _CART.replace("len(self.items)", "0")},
+        {1: _CART.replace("list(items)", "items")},
+    ),
     "nested data that an object keeps": (
         [("answer", _HELD), ("test 1", _HELD_TEST)],
         {1: _HELD.replace("sum(row['n'] for row in self.rows)", "0")},
@@ -396,6 +412,21 @@ ONE_ANSWER = {
         f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
         f"{_SALES}assert sorted(db.execute(query().lower())) == sorted(db.execute('{_SUMS}'))",
     ),
+    **{
+        f"SQL in {what}": (
+            f"def query():\n    return {made.format(repr(_SUMS))}", _SUMS, "SELECT name, n FROM sales",
+            "DELETE FROM sales",
+            f"{_SALES}assert sorted(db.execute({taken})) == sorted(db.execute('{_SUMS}'))\n"
+            f"db.execute('DELETE FROM sales')\nassert not list(db.execute({taken}))",
+        )
+        for what, made, taken in (
+            ("an object", "__import__('types').SimpleNamespace(sql={})", "query().sql"),
+            ("a series", "__import__('pandas').Series({{'sums': {}}})", "query()['sums']"),
+            ("a key", "{{{}: 'sums'}}", "next(iter(query()))"),
+            ("an array", "__import__('numpy').array([{}])", "str(query()[0])"),
+            ("a deque", "__import__('collections').deque([{}])", "query()[0]"),
+        )
+    },
     "SQL that changes what it is held against": (
         f"def query():\n    return '{_SUMS}'", _SUMS, "SELECT name, n FROM sales", "DELETE FROM sales",
         f"{_SALES}assert sorted(db.execute(query())) == sorted(db.execute('{_SUMS}'))",

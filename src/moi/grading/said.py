@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+import collections
+from collections.abc import Iterable, Iterator
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
+from moi.grading.codec import ATOMS
 from moi.grading.guard import squeezed
-from moi.grading.question import parts
+from moi.grading.insides import fields_of, is_array, module_of
+from moi.grading.remote import is_remote
+from moi.grading.snapshot import VIEWS
 
 _MOST, _LONGEST = 1000, 10_000  # texts that are kept; characters
 _SHORTEST_PART = 4  # characters: shorter ones are in anything
+_DEEPEST = 8  # of things in each other
 
 
 class Said:
@@ -22,21 +27,16 @@ class Said:
 
     def note(self, found: Any, ways: Iterable[str]) -> None:
         """Note the texts in ``found``, which has come in these ways."""
-        inside = ((each.values() if isinstance(each, dict) else each) for each in parts(found) if _holds_texts(each))
         ways = set(ways) or {""}
-        texts = (found,) if isinstance(found, str) else itertools.chain.from_iterable(inside)
-        for number, each in enumerate(texts):
-            is_text = isinstance(each, str)
-            if number > _MOST or len(self._texts) > _MOST or (is_text and len(each) > _LONGEST):
+        for number, each in enumerate(_texts_in(found)):
+            if number > _MOST or len(self._texts) > _MOST or len(each) > _LONGEST:
                 self._more.update(ways)
                 return
-            if is_text:
-                self._texts.setdefault(_plain(each), set()).update(ways)
+            self._texts.setdefault(_plain(each), set()).update(ways)
 
     def has(self, text: str) -> bool:
         """Whether ``text`` has been given just so."""
-        text = _plain(text)
-        return text in self._texts or f"{text};" in self._texts
+        return _plain(text) in self._texts
 
     def ways_of(self, text: str) -> set[str]:
         """How ``text`` can have come, or something in it or around it; nothing if it has not."""
@@ -48,8 +48,29 @@ class Said:
 
 
 def _plain(text: str) -> str:
-    return squeezed(text).casefold()
+    return squeezed(text).casefold().rstrip("; ")
 
 
-def _holds_texts(value: Any) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset, dict))
+def _texts_in(value: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth < _DEEPEST and type(value) not in ATOMS and not is_remote(value):
+        for part in _inside(value):
+            yield from _texts_in(part, depth + 1)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """What lies in data of any kind, as far as there may be texts in it."""
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    if isinstance(value, (list, tuple, set, frozenset, collections.deque, *VIEWS)):
+        return value
+    if isinstance(value, (type, FunctionType)):
+        return ()
+    if is_array(value):
+        return value.ravel().tolist() if value.dtype.kind in "OUTV" else ()
+    if module_of(value).partition(".")[0] == "pandas" and hasattr(value, "to_numpy"):
+        return (*getattr(value, "axes", ()), value.to_numpy())
+    if isinstance(value, SimpleNamespace):
+        return vars(value).values()
+    return (fields_of(value) or {}).values() if module_of(value) == "__main__" else ()

@@ -150,6 +150,7 @@ class Session(Line):
         self._kept = Crossing()
         self._kept_states: dict[int, bytes] = {}  # as they crossed
         self._last_kept = 0  # how many there have been
+        self._kept_places: dict[int, list[int]] = {}  # all of one thing, by its first: each is held by itself
         self._held_by_both: set[int] = set()  # places of what the test has held while the learner's code has gone on
         self._looked_at_kept = 0  # bytes
         self._deepest = sys.getrecursionlimit()
@@ -476,9 +477,11 @@ class Session(Line):
         if self.together is None and not self.shares:
             for number in plain(numbers, list):
                 thing = crossing.things.get(number)
-                if thing is not None and id(thing) not in self._kept.numbers:
-                    self._kept.add(thing, self._last_kept)
-                    self._kept_states[self._last_kept] = self._states.state(thing)
+                if thing is not None:
+                    if id(thing) not in self._kept.numbers:
+                        self._kept.add(thing, self._last_kept)
+                        self._kept_states[self._last_kept] = self._states.state(thing)
+                    self._kept_places.setdefault(self._kept.numbers[id(thing)], []).append(self._last_kept)
                 self._last_kept += 1
             self.shares = self._last_kept > MOST_TOGETHER
         before = 0 if self.together is None else len(self.together.things)
@@ -674,7 +677,7 @@ class Session(Line):
         self._looked_at_kept += sum(map(len, now.values()))
         self.shares = now != was or self._looked_at_kept > MOST_LOOKED
         both = set(self.held_here(self._kept, None))
-        self._held_by_both |= both
+        self._held_by_both.update(*(self._kept_places[place] for place in both))
         for place in now.keys() - both:
             self._kept.forget([place])
             del was[place]
